@@ -1,0 +1,215 @@
+// What the interactive figures share: elements, controls, charts, redrawing, links to a setting. No dependencies.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// element("p", { class: "note" }, "text", child); names that start with "svg:" make SVG elements.
+function element(name, attributes = {}, ...children) {
+  const node = name.startsWith("svg:") ? document.createElementNS(SVG, name.slice(4)) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children);
+  return node;
+}
+
+let identifiers = 0;
+const identifier = (name) => `aw-${name}-${Date.now().toString(36)}-${++identifiers}`;
+
+// A number without noise: 0.123, 11.1, 2310, 1.2e-5.
+function format(value, digits = 3) {
+  if (!Number.isFinite(value)) return String(value);
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size >= 1e-3 && size < 1e5 ? String(Number(value.toPrecision(digits))) : value.toExponential(1);
+  return text.replace("-", "\u2212");
+}
+
+function write(model, name, value) {
+  model.set(name, value);
+  model.save_changes();
+}
+
+// Label, native range input and readout, tied to a trait of the model. With `log`, the slider moves in powers of ten.
+function slider(model, { name, label, min, max, step, log = false, show = (value) => format(value) }) {
+  const id = identifier(name);
+  const toSlider = log ? Math.log10 : (value) => value;
+  const fromSlider = log ? (value) => Number((10 ** value).toPrecision(3)) : (value) => value;
+  const readout = element("output", { for: id });
+  const input = element("input", {
+    id, name, type: "range", min: toSlider(min), max: toSlider(max), step: log ? 0.01 : step,
+    oninput: () => write(model, name, fromSlider(input.valueAsNumber)),
+  });
+  const update = () => {
+    const value = model.get(name);
+    if (fromSlider(input.valueAsNumber) !== value) input.value = toSlider(value);
+    readout.textContent = show(value);
+    input.setAttribute("aria-valuetext", show(value));
+  };
+  model.on(`change:${name}`, update);
+  update();
+  return element("div", { class: "aw-slider" }, element("label", { for: id }, label), input, readout);
+}
+
+function checkbox(model, { name, label }) {
+  const id = identifier(name);
+  const input = element("input", { id, name, type: "checkbox", onchange: () => write(model, name, input.checked) });
+  const update = () => { input.checked = model.get(name); };
+  model.on(`change:${name}`, update);
+  update();
+  return element("div", { class: "aw-check" }, input, element("label", { for: id }, label));
+}
+
+const button = (label, onclick, attributes = {}) =>
+  element("button", { type: "button", class: "aw-button", onclick, ...attributes }, label);
+
+// Call draw now, after each change of the named traits, and when the figure's width changes; at most once a frame.
+// Each redraw is a performance measure "aw-redraw", layout included, which the benchmark reads.
+function redraw(model, el, names, draw) {
+  let waiting = false, width = 0;
+  const run = () => {
+    waiting = false;
+    const start = performance.now();
+    draw();
+    el.getBoundingClientRect();
+    performance.measure("aw-redraw", { start, end: performance.now() });
+  };
+  const schedule = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(run);
+  };
+  for (const name of names) model.on(`change:${name}`, schedule);
+  run();
+  const observer = new ResizeObserver(() => {
+    if (Math.abs(el.clientWidth - width) < 1) return;
+    width = el.clientWidth;
+    schedule();
+  });
+  observer.observe(el);
+  return () => { observer.disconnect(); for (const name of names) model.off(`change:${name}`, schedule); };
+}
+
+function ticks([low, high], count) {
+  const raw = (high - low) / count, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw * 0.999);
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+// A line chart in SVG that fits its container. Use: chart.frame({ x: [0, 1], y: [0, 9] }), then chart.line(...).
+// Lines and dots are kept by key and updated in place; what a redraw does not name again disappears.
+function chart({ label, xLabel, yLabel, height = 240 }) {
+  const svg = element("svg:svg", { class: "aw-chart", role: "img", "aria-label": label });
+  const axes = element("svg:g", { class: "aw-axes" }), marks = element("svg:g");
+  const clip = identifier("clip"), clipBox = element("svg:rect");
+  svg.append(element("svg:defs", {}, element("svg:clipPath", { id: clip }, clipBox)), axes, marks);
+  const node = element("div", { class: "aw-chart-box" }, svg);
+  const kept = new Map();
+  let named = new Set(), x, y, shape = "";
+  const self = {
+    node, svg,
+    // Start a redraw with the given domains; draws the axes only if they changed.
+    frame({ x: xDomain, y: yDomain }) {
+      const width = Math.max(node.clientWidth, 240), box = { left: 46, right: 10, top: 10, bottom: 40 };
+      x = (value) => box.left + ((value - xDomain[0]) / (xDomain[1] - xDomain[0])) * (width - box.left - box.right);
+      y = (value) => height - box.bottom - ((value - yDomain[0]) / (yDomain[1] - yDomain[0])) * (height - box.top - box.bottom);
+      Object.assign(self, { x, y, invert: (px) => xDomain[0] + ((px - box.left) / (width - box.left - box.right)) * (xDomain[1] - xDomain[0]) });
+      named = new Set();
+      const wanted = JSON.stringify([width, xDomain, yDomain]);
+      if (wanted === shape) return;
+      shape = wanted;
+      for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) svg.setAttribute(key, value);
+      for (const [key, value] of Object.entries({ x: box.left, y: box.top, width: width - box.left - box.right, height: height - box.top - box.bottom })) clipBox.setAttribute(key, value);
+      const bottom = height - box.bottom, parts = [];
+      for (const t of ticks(xDomain, width < 420 ? 4 : 8)) {
+        parts.push(element("svg:line", { x1: x(t), x2: x(t), y1: box.top, y2: bottom, class: t === 0 ? "aw-zero" : "aw-grid" }));
+        parts.push(element("svg:text", { x: x(t), y: bottom + 16, "text-anchor": "middle" }, format(t)));
+      }
+      for (const t of ticks(yDomain, 5)) {
+        parts.push(element("svg:line", { x1: box.left, x2: width - box.right, y1: y(t), y2: y(t), class: t === 0 ? "aw-zero" : "aw-grid" }));
+        parts.push(element("svg:text", { x: box.left - 6, y: y(t) + 4, "text-anchor": "end" }, format(t)));
+      }
+      parts.push(element("svg:text", { x: (box.left + width - box.right) / 2, y: height - 4, "text-anchor": "middle" }, xLabel));
+      parts.push(element("svg:text", { transform: `translate(11 ${(box.top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel));
+      axes.replaceChildren(...parts);
+    },
+    mark(key, tag, attributes) {
+      named.add(key);
+      if (!kept.has(key)) kept.set(key, marks.appendChild(element(`svg:${tag}`, { "data-key": key })));
+      for (const [name, value] of Object.entries(attributes)) kept.get(key).setAttribute(name, value);
+    },
+    // points: [[x, y], ...] in data units; color: a CSS colour, dash: an SVG dash pattern.
+    line(key, points, { color = "currentColor", dash = "none", width = 2 } = {}) {
+      let d = "", pen = "M";
+      for (const [px, py] of points) {
+        if (!Number.isFinite(py)) { pen = "M"; continue; }
+        d += `${pen}${x(px).toFixed(1)} ${y(py).toFixed(1)}`;
+        pen = "L";
+      }
+      self.mark(key, "path", { d, fill: "none", style: `stroke:${color}`, "stroke-width": width, "stroke-dasharray": dash, "clip-path": `url(#${clip})` });
+    },
+    dot(key, px, py, { color = "currentColor", radius = 4.5 } = {}) {
+      self.mark(key, "circle", { cx: x(px), cy: y(py), r: radius, style: `fill:${color}`, "clip-path": `url(#${clip})` });
+    },
+    // End a redraw: remove what was not drawn this time.
+    finish() {
+      for (const [key, mark] of kept) if (!named.has(key)) { mark.remove(); kept.delete(key); }
+    },
+  };
+  return self;
+}
+
+// Legend whose samples show colour and dash, since colour alone does not tell lines apart for everybody.
+function legend(entries) {
+  return element("ul", { class: "aw-legend" }, ...entries.map(({ label, color, dash = "none" }) =>
+    element("li", {}, element("svg:svg", { width: 34, height: 10, "aria-hidden": "true" },
+      element("svg:line", { x1: 1, x2: 33, y1: 5, y2: 5, style: `stroke:${color}`, "stroke-width": 3, "stroke-dasharray": dash })), label)));
+}
+
+// Table for readers who want numbers; rows and head are arrays of strings.
+function table(head, rows) {
+  return element("table", { class: "aw-table" },
+    element("thead", {}, element("tr", {}, ...head.map((cell) => element("th", { scope: "col" }, cell)))),
+    element("tbody", {}, ...rows.map(([first, ...rest]) =>
+      element("tr", {}, element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, cell))))));
+}
+
+// Settings in the page's address: "#loss-explorer?alpha=2.1&...". Reads them at once, returns the link's element.
+// In Jupyter, where an address means nothing, it shows the Python call that makes the same figure.
+function settingsLink(model, el, { anchor, call, limits }) {
+  const names = Object.keys(limits);
+  if (model.page) {
+    const [target, query] = decodeURIComponent(location.hash.slice(1)).split("?");
+    if (target === anchor && query) {
+      for (const [name, text] of new URLSearchParams(query)) {
+        const value = Number(text), limit = limits[name];
+        if (limit && text !== "" && value >= limit[0] && value <= limit[1]) model.set(name, value);
+      }
+      requestAnimationFrame(() => el.scrollIntoView({ block: "center" }));
+    }
+  }
+  const link = element("a", { class: "aw-link" }, "Link to these settings");
+  const code = element("code", { class: "aw-link" });
+  const said = element("span", { role: "status", class: "aw-said" });
+  link.addEventListener("click", async () => {
+    said.textContent = await navigator.clipboard?.writeText(link.href).then(() => "copied", () => "") ?? "";
+  });
+  const update = () => {
+    if (model.page) link.setAttribute("href", `#${anchor}?${names.map((name) => `${name}=${model.get(name)}`).join("&")}`);
+    else code.textContent = `${call}(${names.map((name) => `${name}=${model.get(name)}`).join(", ")})`;
+    said.textContent = "";
+  };
+  for (const name of names) model.on(`change:${name}`, update);
+  update();
+  return model.page ? element("span", {}, link, " ", said) : code;
+}
+
+const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+const COLORS = {
+  mse: { color: "var(--aw-red)", dash: "7 3", label: "MSE" },
+  l1: { color: "var(--aw-blue)", dash: "2 3", label: "L1" },
+  wing: { color: "var(--aw-amber)", dash: "9 3 2 3", label: "Wing" },
+  awing: { color: "var(--aw-green)", dash: "none", label: "Adaptive Wing" },
+};

@@ -1,0 +1,40 @@
+// The losses of the book per heatmap pixel, as in awing_lib/losses.py; tests hold the two together.
+// y: target, p: prediction; every function returns [loss, slope with respect to the prediction].
+
+export function adaptiveWing(y, p, { alpha = 2.1, omega = 14, epsilon = 1, theta = 0.5 } = {}) {
+  const { exponent, A, C } = adaptiveWingConstants(y, { alpha, omega, epsilon, theta });
+  const d = Math.abs(y - p), sign = Math.sign(p - y);
+  if (d >= theta) return [A * d - C, sign * A];
+  if (d === 0) return [0, 0];
+  const u = (d / epsilon) ** exponent;
+  return [omega * Math.log1p(u), (sign * omega * exponent * u) / ((1 + u) * d)];
+}
+
+export function adaptiveWingConstants(y, { alpha = 2.1, omega = 14, epsilon = 1, theta = 0.5 } = {}) {
+  const exponent = alpha - y, r = (theta / epsilon) ** exponent;
+  const A = (omega * exponent * r) / ((1 + r) * theta);
+  return { exponent, A, C: theta * A - omega * Math.log1p(r) };
+}
+
+// The error of published copies: omega where epsilon belongs, in the logarithm only (A and C stay right).
+export function omegaForEpsilon(y, p, { alpha = 2.1, omega = 14, epsilon = 1, theta = 0.5 } = {}) {
+  const { exponent, A, C } = adaptiveWingConstants(y, { alpha, omega, epsilon, theta });
+  const d = Math.abs(y - p), sign = Math.sign(p - y);
+  if (d >= theta) return [A * d - C, sign * A];
+  if (d === 0) return [0, 0];
+  const u = (d / omega) ** exponent;
+  return [omega * Math.log1p(u), (sign * omega * exponent * u) / ((1 + u) * d)];
+}
+
+export function wing(y, p, { width = 10, curvature = 2 } = {}) {
+  const d = Math.abs(y - p), sign = Math.sign(p - y);
+  if (d < width) return [width * Math.log1p(d / curvature), (sign * width) / (curvature + d)];
+  return [d - width + width * Math.log1p(width / curvature), sign];
+}
+
+export const mse = (y, p) => [(p - y) ** 2, 2 * (p - y)];
+export const l1 = (y, p) => [Math.abs(p - y), Math.sign(p - y)];
+export function smoothL1(y, p) {
+  const d = Math.abs(p - y);
+  return d < 1 ? [d * d / 2, p - y] : [d - 0.5, Math.sign(p - y)];
+}

@@ -1,0 +1,36 @@
+"""Sphinx extension that keeps the built site self-contained and light."""
+
+from pathlib import Path
+
+# sphinx-thebe fetches a kernel from elsewhere; Font Awesome's script repeats in 1.5 MB what the icon fonts already give
+UNWANTED = ("sphinx-thebe", "THEBE_JS_URL", "fontawesome.js")
+
+
+def _clean_scripts(app, pagename, templatename, context, doctree):
+    kept = {}  # some extensions add one script twice, and the second copy is an error in the browser
+    for script in context.get("script_files", []):
+        attributes = dict(script.attributes)
+        name, body = str(script.filename or ""), attributes.get("body") or ""
+        if not any(word in name or word in body for word in UNWANTED):
+            kept.setdefault((name, tuple(sorted(attributes.items()))), script)
+    context["script_files"] = list(kept.values())
+
+
+def _prune_files(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    for path in sorted(static.rglob("*"), reverse=True):
+        name = path.relative_to(static).as_posix()
+        # the page uses one MathJax component and its fonts, 1.7 of 25.8 MB
+        spare = name.startswith("mathjax/") and not name.startswith(("mathjax/tex-chtml.js", "mathjax/output/chtml/fonts/"))
+        if path.is_file() and (spare or name.endswith(".map") or name.endswith("fontawesome.js")):
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def setup(app):
+    app.connect("html-page-context", _clean_scripts, priority=900)
+    app.connect("build-finished", _prune_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
