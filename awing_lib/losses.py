@@ -1,6 +1,6 @@
 r"""The losses of heatmap regression: Adaptive Wing (Wang, Bo, Fuxin, ICCV 2019) and Wing (Feng et al., CVPR 2018).
 
-For one heatmap pixel with target ``y``, prediction ``ŷ`` and error ``d = |y - ŷ|``, equation 3 of the paper is
+For one heatmap pixel with target ``y``, prediction ``ŷ`` and error ``d = |y - ŷ|``, the paper (section 4) defines
 
 .. math::
 
@@ -34,7 +34,7 @@ def adaptive_wing_loss(
     weight: Tensor | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    r"""Adaptive Wing loss (section 4.2, equation 3; with ``weight`` also the weighted loss map of section 4.3).
+    r"""Adaptive Wing loss (section 4 of the paper; with ``weight`` also the weighted loss map of its section 4.3).
 
     Args:
         prediction: any shape, usually (N, L, H, W) heatmaps; any floating dtype, any range.
@@ -72,7 +72,9 @@ def adaptive_wing_loss(
     dtype = _working_dtype(prediction, target)
     y = target.to(dtype)
     if not torch.compiler.is_compiling() and y.device.type == "cpu" and y.numel() and y.max() >= alpha:
-        raise ValueError(f"target must stay below alpha = {alpha} (heatmaps live in [0, 1]), its maximum is {y.max():g}")
+        raise ValueError(
+            f"target must stay below alpha = {alpha} (heatmaps live in [0, 1]), its maximum is {y.max():g}"
+        )
     loss = _AdaptiveWing.apply(prediction.to(dtype), y, alpha, omega, epsilon, theta)
     return _reduce(_apply_weight(loss, weight), reduction)
 
@@ -80,7 +82,7 @@ def adaptive_wing_loss(
 class _AdaptiveWing(torch.autograd.Function):
     r"""Per-pixel Adaptive Wing loss whose forward pass already finishes the gradient.
 
-    Three rewritings of equation 3 make it short and safe. With ``t = (alpha - y) ln(d / epsilon)``:
+    Three rewritings of the definition make it short and safe. With ``t = (alpha - y) ln(d / epsilon)``:
     ``ln(1 + (d / epsilon)^(alpha - y)) = softplus(t)``, which neither underflows nor overflows; its slope in ``d`` is
     ``(alpha - y) sigmoid(t) / d``; and the straight part is the tangent at theta, so clamping ``d`` at theta gives
     ``A`` as the slope and ``slope * (d - theta)`` as what is missing from the value. No ``where``, and no ``C``.
@@ -116,7 +118,7 @@ def adaptive_wing_formula(
     epsilon: float = 1.0,
     theta: float = 0.5,
 ) -> Tensor:
-    """Equation 3 as it is written, per pixel: the readable reference, differentiable as often as you like.
+    """The definition as it is written, per pixel: the readable reference, differentiable as often as you like.
 
     Same arguments as :func:`adaptive_wing_loss`, for floating tensors of one dtype; no checks. The gradient at zero
     error is NaN where ``target > alpha - 1``: the power's derivative is infinite there, and infinity times sign(0) is
@@ -174,7 +176,7 @@ def wing_loss(
     curvature: float = 2.0,
     reduction: str = "mean",
 ) -> Tensor:
-    r"""Wing loss (Feng et al., CVPR 2018; section 3 of the Adaptive Wing paper).
+    r"""Wing loss (Feng et al., CVPR 2018), which the Adaptive Wing paper starts from.
 
     With ``d = |prediction - target|``: ``width * ln(1 + d / curvature)`` where ``d < width``, else ``d - C`` with
     ``C = width - width * ln(1 + width / curvature)``. Made for landmark *coordinates* in pixels, where its defaults
@@ -216,9 +218,7 @@ class WingLoss(nn.Module):
         self.width, self.curvature, self.reduction = width, curvature, reduction
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return wing_loss(
-            prediction, target, width=self.width, curvature=self.curvature, reduction=self.reduction
-        )
+        return wing_loss(prediction, target, width=self.width, curvature=self.curvature, reduction=self.reduction)
 
     def extra_repr(self) -> str:
         return f"width={self.width}, curvature={self.curvature}, reduction={self.reduction!r}"

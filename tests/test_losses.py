@@ -12,7 +12,7 @@ from awing_lib.losses import AdaptiveWingLoss, WingLoss, adaptive_wing_formula, 
 
 DEFAULTS = {"alpha": 2.1, "omega": 14.0, "epsilon": 1.0, "theta": 0.5}
 
-# y, exponent, A, C, value at theta, value at d = 1: computed from equation 3, independently of this library
+# y, exponent, A, C, value at theta, value at d = 1: computed from the definition, independently of this library
 SHAPE_TABLE = [
     (0.0, 2.1, 11.1214, 2.6255, 2.9352, 8.496),
     (0.2, 1.9, 11.2423, 2.2976, 3.3235, 8.945),
@@ -46,8 +46,10 @@ def value_and_slope(prediction, target, loss=adaptive_wing_loss, **kwargs):
     """Per-pixel loss and its derivative with respect to the prediction, in float64."""
     prediction = torch.as_tensor(prediction, dtype=torch.float64).clone().requires_grad_()
     target = torch.as_tensor(target, dtype=torch.float64).expand_as(prediction).contiguous()
-    value = loss(prediction, target, **kwargs) if loss is adaptive_wing_formula else loss(
-        prediction, target, reduction="none", **kwargs
+    value = (
+        loss(prediction, target, **kwargs)
+        if loss is adaptive_wing_formula
+        else loss(prediction, target, reduction="none", **kwargs)
     )
     (slope,) = torch.autograd.grad(value.sum(), prediction)
     return value.detach(), slope
@@ -218,7 +220,9 @@ def test_weight_multiplies_each_pixel_and_mean_divides_by_the_count():
     per_pixel = adaptive_wing_loss(prediction, target, reduction="none")
     weighted = per_pixel * weight
     torch.testing.assert_close(adaptive_wing_loss(prediction, target, weight=weight, reduction="none"), weighted)
-    torch.testing.assert_close(adaptive_wing_loss(prediction, target, weight=weight), weighted.sum() / per_pixel.numel())
+    torch.testing.assert_close(
+        adaptive_wing_loss(prediction, target, weight=weight), weighted.sum() / per_pixel.numel()
+    )
     torch.testing.assert_close(adaptive_wing_loss(prediction, target, weight=weight, reduction="sum"), weighted.sum())
 
 
@@ -228,7 +232,9 @@ def test_wing_against_hand_computed_values():
     expected = [0.0, 10 * math.log(1.5), 10 * math.log(6), 12 - C]
     value, slope = value_and_slope(d, 0.0, wing_loss)
     assert value.tolist() == pytest.approx(expected)
-    assert slope.tolist() == pytest.approx([0.0, 10 / 3, 10 / 12, 1.0])  # at the joint the slope jumps from 10 / 12 to 1
+    assert slope.tolist() == pytest.approx(
+        [0.0, 10 / 3, 10 / 12, 1.0]
+    )  # at the joint the slope jumps from 10 / 12 to 1
     assert C == pytest.approx(-7.9176, abs=1e-4)
 
 

@@ -61,11 +61,13 @@ class BookFigure(anywidget.AnyWidget):
 
     def html(self) -> str:
         """The figure as HTML that needs no kernel and no other file."""
-        state = {name: getattr(self, name) for name in self.trait_names(sync=True) if name in type(self).__dict__}
+        # the figure's own traits, not those that every widget has (layout, ...) or that anywidget adds (_esm, ...)
+        names = [name for name in self.trait_names(sync=True) if name[0] != "_" and not hasattr(BookFigure, name)]
+        state = {name: getattr(self, name) for name in names}
         # ids count up instead of being random, so that a page built twice is the same page
         identifier = f"aw-{type(self).__name__.lower()}-{next(_numbers)}"
         return _HOST.format(
-            id=identifier, css=self._css, alternative=self.alternative, state=_inline(state), esm=_inline(type(self)._esm)
+            id=identifier, css=self._css, alternative=self.alternative, state=_inline(state), esm=_inline(self._esm)
         )
 
 

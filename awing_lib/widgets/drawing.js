@@ -60,11 +60,23 @@ function checkbox(model, { name, label }) {
   return element("div", { class: "aw-check" }, input, element("label", { for: id }, label));
 }
 
+// Set several traits at once: { alpha: 2.1, omega: 14 }.
+function writeAll(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+// The one-sentence summary is read out when it changes, so it changes only when its words do.
+function say(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+}
+
 const button = (label, onclick, attributes = {}) =>
   element("button", { type: "button", class: "aw-button", onclick, ...attributes }, label);
 
 // Call draw now, after each change of the named traits, and when the figure's width changes; at most once a frame.
 // Each redraw is a performance measure "aw-redraw", layout included, which the benchmark reads.
+let redraws = 0;
 function redraw(model, el, names, draw) {
   let waiting = false, width = 0;
   const run = () => {
@@ -72,6 +84,7 @@ function redraw(model, el, names, draw) {
     const start = performance.now();
     draw();
     el.getBoundingClientRect();
+    if (++redraws % 1000 === 0) performance.clearMeasures("aw-redraw"); // an animation must not fill the memory
     performance.measure("aw-redraw", { start, end: performance.now() });
   };
   const schedule = () => {
@@ -97,24 +110,42 @@ function ticks([low, high], count) {
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
+const tickText = (value) => (Math.abs(value) >= 1e-4 ? String(value).replace("-", "\u2212") : format(value));
+
+const powersOfTen = ([low, high]) => {
+  const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(`1e${first + i}`));
+};
+
+// Where the values of a domain lie between the pixels `from` and `to`, and the way back.
+function scale([low, high], from, to, log) {
+  const bend = log ? Math.log10 : (value) => value, start = bend(low), extent = bend(high) - start;
+  const place = (value) => from + ((bend(value) - start) / extent) * (to - from);
+  place.invert = (pixel) => { const value = start + ((pixel - from) / (to - from)) * extent; return log ? 10 ** value : value; };
+  return place;
+}
+
 // A line chart in SVG that fits its container. Use: chart.frame({ x: [0, 1], y: [0, 9] }), then chart.line(...).
-// Lines and dots are kept by key and updated in place; what a redraw does not name again disappears.
-function chart({ label, xLabel, yLabel, height = 240 }) {
+// Lines, dots and texts are kept by key and updated in place; what a redraw does not name again disappears.
+// logX, logY: that axis is logarithmic; domains and points stay in the data's own units.
+function chart({ label, xLabel, yLabel, height = 240, logX = false, logY = false }) {
   const svg = element("svg:svg", { class: "aw-chart", role: "img", "aria-label": label });
   const axes = element("svg:g", { class: "aw-axes" }), marks = element("svg:g");
   const clip = identifier("clip"), clipBox = element("svg:rect");
   svg.append(element("svg:defs", {}, element("svg:clipPath", { id: clip }, clipBox)), axes, marks);
+  const yText = element("svg:text", { "text-anchor": "middle" }, yLabel);
   const node = element("div", { class: "aw-chart-box" }, svg);
   const kept = new Map();
+  const box = { left: 46, right: 10, top: 10, bottom: 40 };
   let named = new Set(), x, y, shape = "";
   const self = {
     node, svg,
     // Start a redraw with the given domains; draws the axes only if they changed.
     frame({ x: xDomain, y: yDomain }) {
-      const width = Math.max(node.clientWidth, 240), box = { left: 46, right: 10, top: 10, bottom: 40 };
-      x = (value) => box.left + ((value - xDomain[0]) / (xDomain[1] - xDomain[0])) * (width - box.left - box.right);
-      y = (value) => height - box.bottom - ((value - yDomain[0]) / (yDomain[1] - yDomain[0])) * (height - box.top - box.bottom);
-      Object.assign(self, { x, y, invert: (px) => xDomain[0] + ((px - box.left) / (width - box.left - box.right)) * (xDomain[1] - xDomain[0]) });
+      const width = Math.max(node.clientWidth, 240);
+      x = scale(xDomain, box.left, width - box.right, logX);
+      y = scale(yDomain, height - box.bottom, box.top, logY);
+      Object.assign(self, { x, y, invert: x.invert });
       named = new Set();
       const wanted = JSON.stringify([width, xDomain, yDomain]);
       if (wanted === shape) return;
@@ -122,17 +153,22 @@ function chart({ label, xLabel, yLabel, height = 240 }) {
       for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) svg.setAttribute(key, value);
       for (const [key, value] of Object.entries({ x: box.left, y: box.top, width: width - box.left - box.right, height: height - box.top - box.bottom })) clipBox.setAttribute(key, value);
       const bottom = height - box.bottom, parts = [];
-      for (const t of ticks(xDomain, width < 420 ? 4 : 8)) {
+      for (const t of logX ? powersOfTen(xDomain) : ticks(xDomain, width < 420 ? 4 : 8)) {
         parts.push(element("svg:line", { x1: x(t), x2: x(t), y1: box.top, y2: bottom, class: t === 0 ? "aw-zero" : "aw-grid" }));
-        parts.push(element("svg:text", { x: x(t), y: bottom + 16, "text-anchor": "middle" }, format(t)));
+        parts.push(element("svg:text", { x: x(t), y: bottom + 16, "text-anchor": "middle" }, tickText(t)));
       }
-      for (const t of ticks(yDomain, 5)) {
+      for (const t of logY ? powersOfTen(yDomain) : ticks(yDomain, 6)) {
         parts.push(element("svg:line", { x1: box.left, x2: width - box.right, y1: y(t), y2: y(t), class: t === 0 ? "aw-zero" : "aw-grid" }));
-        parts.push(element("svg:text", { x: box.left - 6, y: y(t) + 4, "text-anchor": "end" }, format(t)));
+        parts.push(element("svg:text", { x: box.left - 6, y: y(t) + 4, "text-anchor": "end" }, tickText(t)));
       }
       parts.push(element("svg:text", { x: (box.left + width - box.right) / 2, y: height - 4, "text-anchor": "middle" }, xLabel));
-      parts.push(element("svg:text", { transform: `translate(11 ${(box.top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel));
+      yText.setAttribute("transform", `translate(11 ${(box.top + bottom) / 2}) rotate(-90)`);
+      parts.push(yText);
       axes.replaceChildren(...parts);
+    },
+    rename(yLabel, label) {
+      yText.textContent = yLabel;
+      svg.setAttribute("aria-label", label);
     },
     mark(key, tag, attributes) {
       named.add(key);
@@ -152,6 +188,21 @@ function chart({ label, xLabel, yLabel, height = 240 }) {
     dot(key, px, py, { color = "currentColor", radius = 4.5 } = {}) {
       self.mark(key, "circle", { cx: x(px), cy: y(py), r: radius, style: `fill:${color}`, "clip-path": `url(#${clip})` });
     },
+    // A thin line across the whole chart at one x.
+    upright(key, px, { color = "currentColor", dash = "none", width = 1 } = {}) {
+      self.mark(key, "line", { x1: x(px), x2: x(px), y1: box.top, y2: height - box.bottom, style: `stroke:${color}`, "stroke-width": width, "stroke-dasharray": dash, "clip-path": `url(#${clip})` });
+    },
+    text(key, px, py, words, { dx = 0, dy = 0, anchor = "start" } = {}) {
+      self.mark(key, "text", { x: x(px) + dx, y: y(py) + dy, "text-anchor": anchor });
+      kept.get(key).textContent = words;
+    },
+    // Call pick(x) with the value under the pointer while it is pressed; swiping up and down still scrolls the page.
+    onPick(pick) {
+      svg.classList.add("aw-pick");
+      const tell = (event) => { if (x && event.buttons === 1) pick(self.invert(event.clientX - svg.getBoundingClientRect().left)); };
+      svg.addEventListener("pointerdown", (event) => { svg.setPointerCapture(event.pointerId); tell(event); });
+      svg.addEventListener("pointermove", tell);
+    },
     // End a redraw: remove what was not drawn this time.
     finish() {
       for (const [key, mark] of kept) if (!named.has(key)) { mark.remove(); kept.delete(key); }
@@ -160,11 +211,12 @@ function chart({ label, xLabel, yLabel, height = 240 }) {
   return self;
 }
 
-// Legend whose samples show colour and dash, since colour alone does not tell lines apart for everybody.
+// A piece of a line, for legends: colour and dash, since colour alone does not tell lines apart for everybody.
+const sample = ({ color, dash = "none" }) => element("svg:svg", { width: 34, height: 10, "aria-hidden": "true" },
+  element("svg:line", { x1: 1, x2: 33, y1: 5, y2: 5, style: `stroke:${color}`, "stroke-width": 3, "stroke-dasharray": dash }));
+
 function legend(entries) {
-  return element("ul", { class: "aw-legend" }, ...entries.map(({ label, color, dash = "none" }) =>
-    element("li", {}, element("svg:svg", { width: 34, height: 10, "aria-hidden": "true" },
-      element("svg:line", { x1: 1, x2: 33, y1: 5, y2: 5, style: `stroke:${color}`, "stroke-width": 3, "stroke-dasharray": dash })), label)));
+  return element("ul", { class: "aw-legend" }, ...entries.map((entry) => element("li", {}, sample(entry), entry.label)));
 }
 
 // Table for readers who want numbers; rows and head are arrays of strings.
@@ -175,19 +227,42 @@ function table(head, rows) {
       element("tr", {}, element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, cell))))));
 }
 
-// Settings in the page's address: "#loss-explorer?alpha=2.1&...". Reads them at once, returns the link's element.
-// In Jupyter, where an address means nothing, it shows the Python call that makes the same figure.
+// The id that links to the figure in the element `el` use: "name", and "name-2" for the second of its kind on a page.
+function anchorOf(el, name) {
+  const host = el.closest(".aw-host"), kind = host?.id.replace(/\d+$/, "");
+  const place = host ? [...document.querySelectorAll(`.aw-host[id^="${kind}"]`)].indexOf(host) : 0;
+  return place > 0 ? `${name}-${place + 1}` : name;
+}
+
+// A table of numbers that is made only while the reader has it open; rows() gives the rows. Call .update() at each redraw.
+function numbersTable(head, rows) {
+  const body = element("div");
+  const update = () => { if (node.open) body.replaceChildren(table(head(), rows())); };
+  const node = element("details", { ontoggle: update }, element("summary", {}, "Numbers"), body);
+  return { node, update };
+}
+
+// Settings in the page's address: "#loss-explorer?alpha=2.1&bug=true". Reads them at once and when the address changes;
+// returns the link's element. In Jupyter, where an address means nothing, it is the Python call for the same figure.
+// limits: { trait: [low, high] }, and for a trait that is true or false anything, as [0, 1].
 function settingsLink(model, el, { anchor, call, limits }) {
-  const names = Object.keys(limits);
+  const names = Object.keys(limits), isFlag = (name) => typeof model.get(name) === "boolean";
   if (model.page) {
-    const [target, query] = decodeURIComponent(location.hash.slice(1)).split("?");
-    if (target === anchor && query) {
+    anchor = anchorOf(el, anchor);
+    const read = (event) => {
+      // chat programs like to escape the signs of a query
+      const [target, query] = location.hash.slice(1).replace(/%(3F|3D|26)/gi, decodeURIComponent).split("?");
+      if (target !== anchor || !query) return;
       for (const [name, text] of new URLSearchParams(query)) {
-        const value = Number(text), limit = limits[name];
-        if (limit && text !== "" && value >= limit[0] && value <= limit[1]) model.set(name, value);
+        if (!Object.hasOwn(limits, name) || text === "") continue;
+        const value = Number(text), [low, high] = limits[name];
+        if (isFlag(name)) model.set(name, text === "true" || text === "1");
+        else if (value >= low && value <= high) model.set(name, value);
       }
-      requestAnimationFrame(() => el.scrollIntoView({ block: "center" }));
-    }
+      requestAnimationFrame(() => el.scrollIntoView({ block: event ? "nearest" : "start" }));
+    };
+    read();
+    addEventListener("hashchange", read);
   }
   const link = element("a", { class: "aw-link" }, "Link to these settings");
   const code = element("code", { class: "aw-link" });
@@ -195,9 +270,10 @@ function settingsLink(model, el, { anchor, call, limits }) {
   link.addEventListener("click", async () => {
     said.textContent = await navigator.clipboard?.writeText(link.href).then(() => "copied", () => "") ?? "";
   });
+  const python = (value) => (typeof value === "boolean" ? (value ? "True" : "False") : value);
   const update = () => {
     if (model.page) link.setAttribute("href", `#${anchor}?${names.map((name) => `${name}=${model.get(name)}`).join("&")}`);
-    else code.textContent = `${call}(${names.map((name) => `${name}=${model.get(name)}`).join(", ")})`;
+    else code.textContent = `${call}(${names.map((name) => `${name}=${python(model.get(name))}`).join(", ")})`;
     said.textContent = "";
   };
   for (const name of names) model.on(`change:${name}`, update);

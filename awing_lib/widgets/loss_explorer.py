@@ -6,11 +6,17 @@ from awing_lib.widgets import BookFigure, module
 
 
 class LossExplorer(BookFigure):
-    """Loss and gradient over the prediction for one target value (figure 4 of the paper, with every number movable).
+    """Loss and gradient over the error of one pixel (figure 4 of the paper, with every number movable).
 
     Args:
         alpha, omega, epsilon, theta: parameters of the loss, see :func:`awing_lib.losses.adaptive_wing_loss`.
         y: target of the pixel, in [0, 1].
+        error: prediction minus target, in [-1, 1], at which the values are read off.
+        bug: also draw the formula of published copies, which divide by omega where epsilon belongs.
+        mse, l1, wing: show that loss for comparison; Wing has width 10 and curvature 2.
+
+    Raises:
+        traitlets.TraitError: a value is outside of its slider.
     """
 
     _esm = module("loss_explorer")
@@ -23,4 +29,8 @@ class LossExplorer(BookFigure):
     epsilon = traitlets.Float(1.0, min=0.1, max=3.0).tag(sync=True)
     theta = traitlets.Float(0.5, min=0.05, max=1.0).tag(sync=True)
     y = traitlets.Float(1.0, min=0.0, max=1.0).tag(sync=True)
-    bug = traitlets.Bool(False, help="divide by omega instead of epsilon, as published copies do").tag(sync=True)
+    error = traitlets.Float(0.1, min=-1.0, max=1.0).tag(sync=True)
+    bug = traitlets.Bool(False).tag(sync=True)
+    mse = traitlets.Bool(True).tag(sync=True)
+    l1 = traitlets.Bool(True).tag(sync=True)
+    wing = traitlets.Bool(True).tag(sync=True)

@@ -26,6 +26,13 @@ export function omegaForEpsilon(y, p, { alpha = 2.1, omega = 14, epsilon = 1, th
   return [omega * Math.log1p(u), (sign * omega * exponent * u) / ((1 + u) * d)];
 }
 
+// The error at which the slope of Adaptive Wing is steepest: between 0 and theta the slope rises up to this error, from
+// theta on it stays. 0 where the exponent is at most 1 and the slope is steepest just beside zero error.
+export function steepestError(y, { alpha = 2.1, epsilon = 1, theta = 0.5 } = {}) {
+  const exponent = alpha - y;
+  return exponent <= 1 ? 0 : Math.min(epsilon * (exponent - 1) ** (1 / exponent), theta);
+}
+
 export function wing(y, p, { width = 10, curvature = 2 } = {}) {
   const d = Math.abs(y - p), sign = Math.sign(p - y);
   if (d < width) return [width * Math.log1p(d / curvature), (sign * width) / (curvature + d)];
