@@ -150,10 +150,10 @@ def figure_5(targets: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)) -> Figure
 
 
 def target_color(y: float) -> str:
-    """The colour of a target: purple for y = 0, green for y = 1 as in figure 4 of the paper, mixtures between (ours)."""
+    """The colour of a target: purple for y = 0 and green for y = 1 as in figure 4 of the paper, mixtures between."""
     color = mpl.colors.to_hex((1 - y) * np.array(mpl.colors.to_rgb(PURPLE)) + y * np.array(mpl.colors.to_rgb(GREEN)))
-    mixture = f"color-mix(in oklab, {_CSS_COLORS[GREEN]} {100 * y:g}%, {_CSS_COLORS[PURPLE]})"
-    _CSS_COLORS.setdefault(color, mixture)  # the page mixes its own theme's shades
+    mixture = f"color-mix(in oklch, {_CSS_COLORS[GREEN]} {100 * y:g}%, {_CSS_COLORS[PURPLE]})"
+    _CSS_COLORS.setdefault(color, mixture)  # the page mixes its own theme's shades, as the interactive figures do
     return color
 
 

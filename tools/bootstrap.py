@@ -69,16 +69,14 @@ def install(what, arguments):
     start, seen = time.time(), ""
     print("setup: installing " + what, flush=True)
     command = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"] + arguments
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
-    )
-    with open(LOG, "a") as log:
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "universal_newlines": True}
+    with subprocess.Popen(command, **options) as process, open(LOG, "a") as log:
         for line in process.stdout:
             log.write(line)
             seen = (seen + line)[-20000:]
             if line.lstrip().startswith(("Downloading", "Processing", "Installing collected")):
                 print("  " + " ".join(line.split()[:3])[:100], flush=True)
-    if process.wait():
+    if process.returncode:
         explain(seen)
     print("setup: %s done in %.0f s" % (what, time.time() - start), flush=True)
 

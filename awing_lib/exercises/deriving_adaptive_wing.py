@@ -37,13 +37,17 @@ def _differs(a: float, b: float) -> bool:
 def _alpha(answer: object) -> str:
     value = number(answer)
     if not _differs(value, 2.1):
-        raise NotQuite("that is the paper's value, chosen for peaks of 1; here the exponent of the peak would be below 1.")
+        raise NotQuite(
+            "that is the paper's value, chosen for peaks of 1; here the exponent of the peak would be below 1."
+        )
     if not _differs(value, 1.5):
         raise NotQuite("then the exponent at the peak is 0 and the loss there does not depend on the error at all.")
     if not _differs(value, 2.0):
         raise NotQuite("that is the bound for peaks of 1. Which target has the smallest exponent here?")
     if _differs(value, 2.5):
-        raise NotQuite(f"with alpha = {value:g} the exponent at the peak is {value - 1.5:g}; which exponent is the border?")
+        raise NotQuite(
+            f"with alpha = {value:g} the exponent at the peak is {value - 1.5:g}; which exponent is the border?"
+        )
     return "the slope goes like d to the power alpha − y − 1, smallest at the peak, so alpha must exceed 1 + 1.5."
 
 
@@ -65,12 +69,19 @@ def _slope(answer: object) -> str:
             raise NotQuite("right as long as epsilon is 1. Differentiate d / epsilon once more.")
         p, r = alpha - y, theta / epsilon
         if not _differs(found, omega / (1 + r**p)):
-            raise NotQuite("that is the derivative of the logarithm alone; the chain rule asks for that of the power too.")
+            raise NotQuite(
+                "that is the derivative of the logarithm alone; the chain rule asks for that of the power too."
+            )
         if not _differs(found, omega / epsilon):
             raise NotQuite("that is Wing's slope at zero error; the line starts at theta and should know about y.")
-        raise NotQuite(f"at y = {y:g}, alpha = {alpha:g}, omega = {omega:g}, epsilon = {epsilon:g}, theta = {theta:g} "
-                       f"the line has slope {right:.4f}, yours {found:.4f}.")  # fmt: skip
-    return "the slope of the logarithm at theta, by the chain rule; the library's gradient beyond theta is the same number."
+        raise NotQuite(
+            f"at y = {y:g}, alpha = {alpha:g}, omega = {omega:g}, epsilon = {epsilon:g}, theta = {theta:g} "
+            f"the line has slope {right:.4f}, yours {found:.4f}."
+        )
+    return (
+        "the slope of the logarithm at theta, by the chain rule; the library's gradient beyond "
+        "theta is the same number."
+    )
 
 
 @exercise(
@@ -95,8 +106,10 @@ def _offset(answer: object) -> str:
             raise NotQuite("that is the value both branches share at theta. How far below A theta is it?")
         if not _differs(found, theta * slope - value / omega):
             raise NotQuite("the logarithm needs its scale in front.")
-        raise NotQuite(f"at y = {y:g}, omega = {omega:g}, epsilon = {epsilon:g}, theta = {theta:g} the line misses the "
-                       f"end of the logarithm by {abs(found - right):.4f}.")  # fmt: skip
+        raise NotQuite(
+            f"at y = {y:g}, omega = {omega:g}, epsilon = {epsilon:g}, theta = {theta:g} the line misses the "
+            f"end of the logarithm by {abs(found - right):.4f}."
+        )
     return "A theta − C is now the logarithm's value at theta, so the two branches meet; at y = 1 C is negative."
 
 
@@ -137,4 +150,7 @@ def _theta(answer: object) -> str:
         raise NotQuite("the curved part ends at theta, so it goes away with theta; what is left of the loss?")
     if letter != "b":
         raise NotQuite('the answer should be "a", "b" or "c".')
-    return "A goes like theta to the power p − 1 and p > 1, so the line lies down: theta and smoothness at 0 belong together."
+    return (
+        "A goes like theta to the power p − 1 and p > 1, so the line lies down: theta and "
+        "smoothness at 0 belong together."
+    )

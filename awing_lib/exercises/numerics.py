@@ -71,9 +71,9 @@ def _stable_log(answer: object) -> str:
     if relative_error([0.1, 0.5, 1.0], 2.1) > 1e-5:
         raise NotQuite("even at d = 0.1, 0.5 and 1 the value is not ln(1 + d^p).")
     if relative_error([1e-4, 1e-3], 2.1) > 1e-3:
-        raise NotQuite("at d = 1e-4 and p = 2.1 the digits are gone: 1 + u forgets a small u before the logarithm sees it.")
+        raise NotQuite("at d = 1e-4, p = 2.1 the digits are gone: 1 + u forgets a small u before any logarithm.")
     if relative_error([1e-7], 2.1) > 1e-3:
-        raise NotQuite("d = 1e-4 is right and d = 1e-7 is not: more digits only move the edge at which 1 + u forgets u.")
+        raise NotQuite("d = 1e-4 is right, d = 1e-7 is not: more digits only move the edge where 1 + u forgets u.")
     if relative_error([1e20, 1e30], 2.1) > 1e-5:
         raise NotQuite("at d = 1e20 the power overflows to infinity, though its logarithm is below 100.")
     zero = _tensor(call(answer, torch.zeros(1), 2.1))
@@ -93,7 +93,7 @@ def _which_dtype(answer: object) -> str:
             "float32, and the gradient goes back in the dtype of the prediction."
         )
     hints = {
-        "a": "in bfloat16 each step rounds to about three digits, and the errors add up: look at the upper curve of the figure.",
+        "a": "in bfloat16 each step rounds to about three digits, and the errors add up: look at the figure above.",
         "b": "float16 has more digits but a small range: the sum over a batch overflowed above.",
         "d": "float64 is accurate, but the rounding of the half-precision inputs is already thousands of times larger "
         "than float32's, and float64 is slow on most GPUs.",
@@ -116,7 +116,7 @@ def _per_pixel(jump: Callable[[Tensor, Tensor], Tensor] | None = None, theta: fl
 
 
 def _constant(target: Tensor) -> Tensor:
-    """C of equation 3 at the default parameters."""
+    """C at the default parameters."""
     p = 2.1 - target
     ratio = 0.5**p
     return 14 * (p * ratio / (1 + ratio) - torch.log1p(ratio))
@@ -199,8 +199,8 @@ def _continuous_at_theta(answer: object) -> str:
     for theta in (0.5, 0.3):
         if not says_continuous(_per_pixel(theta=theta), theta):
             raise NotQuite(
-                "your test rejects a loss that is right. Two points beside theta never have quite the same value: allow "
-                "a little more than slope times step, with a slope of about 11."
+                "your test rejects a loss that is right. Two points beside theta never have quite the same value: "
+                "allow a little more than slope times step, with a slope of about 11."
             )
     if says_continuous(suspect_loss):
         raise NotQuite("your test lets suspect_loss pass. Compare its value just below and just above theta.")
@@ -251,10 +251,10 @@ def _gradient_by_hand(answer: object) -> str:
     if close(found, exact.abs()):
         raise NotQuite("right in size, but never negative: which way should a prediction below its target move?")
     if not close(found, exact):
-        raise NotQuite("below theta it differs from autograd. Differentiate omega ln(1 + d^p) once more, the chain rule included.")
+        raise NotQuite("below theta it differs from autograd. Differentiate omega ln(1 + d^p), chain rule included.")
     found, exact = compare([0.55, 0.8, 2.0, -0.55, -0.8, -2.0])
     if not close(found, exact):
-        raise NotQuite("below theta it agrees with autograd; from theta on, the loss is a straight line. What is its slope?")
+        raise NotQuite("below theta it agrees with autograd. From theta on the loss is straight: what is its slope?")
     targets = torch.tensor([0.0, 0.5, 1.0, 1.2])
     at_zero = _tensor(call(answer, targets, targets))
     if at_zero.isnan().any():

@@ -20,8 +20,12 @@ def _pair(error: float) -> tuple[float, float]:
     return peak, background
 
 
-@exercise("shape-neighbour", standard_deviation_one=2.1 - math.exp(-1 / 2), the_target_itself=math.exp(-1 / (2 * 1.75**2)),
-          two_forgotten=2.1 - math.exp(-1 / 1.75**2))  # fmt: skip
+@exercise(
+    "shape-neighbour",
+    standard_deviation_one=2.1 - math.exp(-1 / 2),
+    the_target_itself=math.exp(-1 / (2 * 1.75**2)),
+    two_forgotten=2.1 - math.exp(-1 / 1.75**2),
+)
 def _neighbour(answer: object) -> str:
     value, target = number(answer), math.exp(-1 / (2 * 1.75**2))
     if abs(value - target) < 2e-3:
@@ -31,7 +35,9 @@ def _neighbour(answer: object) -> str:
     if abs(value - (2.1 - math.exp(-1 / 1.75**2))) < 2e-3:
         raise NotQuite("look at the Gaussian again: something in the denominator of its exponent is missing.")
     if abs(value - (2.1 - target)) > 2e-3:
-        raise NotQuite(f"the exponent lies between 1.1 (centre) and 2.1 (far away) and is not {value:.4g}: find y first.")
+        raise NotQuite(
+            f"the exponent lies between 1.1 (centre) and 2.1 (far away) and is not {value:.4g}: find y first."
+        )
     return "y is exp(−1 / (2 · 1.75²)) one pixel away from the centre, and the exponent is alpha minus that."
 
 
@@ -70,7 +76,10 @@ def _largest_line(answer: object) -> str:
     slope = _influence(y, 0.75)
     best = y[slope.argmax()].item()
     if abs(value - best) <= 0.02:
-        return "A rises at first and then falls with y: a smaller exponent lifts the slope near 0, but flattens it at theta."
+        return (
+            "A rises at first and then falls with y: a smaller exponent lifts the slope near 0, but "
+            "flattens it at theta."
+        )
     if value == 1:
         raise NotQuite("the peak of the landmark has the smallest A of all: compare figure 4b beyond theta.")
     if value == 0:
@@ -121,5 +130,7 @@ def _share(answer: object) -> str:
             raise NotQuite("that is the share of the loss; the optimiser sees its gradient.")
         if abs(found - right / (1 - right)) < 1e-6 + 1e-4 * found:
             raise NotQuite("that is foreground over background; a share is a part of the whole.")
-        raise NotQuite(f"for one of the test heatmaps and an error of {error:g} the share is {right:.4f}, yours {found:.4f}.")
+        raise NotQuite(
+            f"for one of the test heatmaps and an error of {error:g} the share is {right:.4f}, yours {found:.4f}."
+        )
     return "this is what the optimiser sees of the landmark, and it shrinks as the errors grow."

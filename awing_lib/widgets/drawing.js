@@ -171,6 +171,7 @@ function chart({ label, xLabel, yLabel, height = 240, logX = false, logY = false
       svg.setAttribute("aria-label", label);
     },
     mark(key, tag, attributes) {
+      if (named.has(key)) throw new Error(`two marks are called "${key}"`);
       named.add(key);
       if (!kept.has(key)) kept.set(key, marks.appendChild(element(`svg:${tag}`, { "data-key": key })));
       for (const [name, value] of Object.entries(attributes)) kept.get(key).setAttribute(name, value);

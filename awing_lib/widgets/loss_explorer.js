@@ -18,7 +18,7 @@ const NUMBERS_AT = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
 function sampleErrors(theta) {
   const fine = Array.from({ length: 51 }, (_, i) => 10 ** (-5 + (3 * i) / 50));
   const even = Array.from({ length: 99 }, (_, i) => (i + 2) / 100);
-  return [...fine, ...even, theta * (1 - 1e-9), theta].sort((a, b) => a - b);
+  return [...new Set([...fine, ...even, theta * (1 - 1e-9), theta])].sort((a, b) => a - b);
 }
 
 // Loss and gradient as points over the error in [-1, 1]. `jump`: the gradient jumps at 0, so nothing joins its two
@@ -44,7 +44,7 @@ function render({ model, el }) {
   const lossChart = chart({ label: "Loss over the error, prediction minus target, of Adaptive Wing, MSE, L1 and Wing", xLabel: "prediction − target", yLabel: "loss" });
   const slopeChart = chart({ label: "Gradient over the error, prediction minus target, of Adaptive Wing, MSE, L1 and Wing", xLabel: "prediction − target", yLabel: "gradient" });
   for (const { onPick } of [lossChart, slopeChart]) {
-    onPick((error) => write(model, "error", Math.min(Math.max(Number(error.toFixed(3)), -1), 1)));
+    onPick((error) => write(model, "error", Math.min(Math.max(Math.round(error * 200) / 200, -1), 1))); // the slider's steps
   }
 
   const presets = PRESETS.map(({ label, values, also }) => button(label, () => writeAll(model, { ...values, ...also })));
@@ -65,7 +65,7 @@ function render({ model, el }) {
 
   const parameters = () => Object.fromEntries(["alpha", "omega", "epsilon", "theta"].map((name) => [name, model.get(name)]));
   const numbers = numbersTable(
-    () => ["|error|", "loss", "gradient", ...(model.get("bug") ? ["gradient, omega instead of epsilon"] : []), "MSE gradient", "L1 gradient", "Wing gradient"],
+    () => ["|error|", "AWing loss", "AWing gradient", ...(model.get("bug") ? ["gradient, omega instead of epsilon"] : []), "MSE gradient", "L1 gradient", "Wing gradient"],
     () => NUMBERS_AT.map((d) => {
       const y = model.get("y"), p = parameters();
       const bug = model.get("bug") ? [omegaForEpsilon(y, y + d, p)[1]] : [];
@@ -95,9 +95,9 @@ function render({ model, el }) {
     const errors = sampleErrors(theta), own = curves(awing, errors, { jump: !smooth });
     const none = { losses: [], slopes: [] }; // keeps the place of a hidden line among the others
     const bugged = bug ? curves(wrong, errors, { jump: !smooth, tear: theta }) : none;
-    const steepestSlope = awing(Math.max(steepest, smooth ? 0 : 0.01))[1];
+    const steepestSlope = smooth ? awing(steepest)[1] : exponent > 1 - 1e-9 ? p.omega / p.epsilon : awing(0.1)[1]; // or a tall one
 
-    const top = axisEnd(awing(1)[0], 12), end = axisEnd(steepestSlope, 15);
+    const top = axisEnd(awing(1)[0], 12), end = axisEnd(1.05 * steepestSlope, 15);
     lossChart.frame({ x: [-1, 1], y: [0, top] });
     slopeChart.frame({ x: [-1, 1], y: [-end, end] });
     [[lossChart, "losses", 0], [slopeChart, "slopes", 1]].forEach(([panel, part, index]) => {
@@ -110,11 +110,11 @@ function render({ model, el }) {
       for (const name of Object.keys(OTHERS)) panel.line(name, model.get(name) ? other[name][part] : [], COLORS[name]);
       panel.line("bug", bugged[part], { ...BUG, width: 4 });
       panel.line("awing", own[part], { ...COLORS.awing, width: 2.5 });
-      panel.upright("cursor", error, { width: 1.5 });
+      panel.upright("cursor", error);
     });
     if (smooth) {
       for (const side of [-1, 1]) slopeChart.dot(`steepest ${side}`, side * steepest, side * steepestSlope, { ...COLORS.awing, radius: 5 });
-      slopeChart.text("steepest", -steepest, -steepestSlope, "steepest", { dx: -8, dy: 4, anchor: "end" });
+      slopeChart.text("steepest", -steepest, -steepestSlope, "steepest", { dx: -2, dy: 17, anchor: "end" });
     }
     slopeChart.text("A", 1, A, "A", { dx: -4, dy: -6, anchor: "end" });
 
