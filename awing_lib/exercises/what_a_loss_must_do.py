@@ -31,15 +31,19 @@ def _close(value: float, expected: float) -> bool:
 def _best_constant(answer: object) -> str:
     mse, l1 = _pair(answer)
     if _close(mse, 0) and _close(l1, 0.3):
-        raise NotQuite("both numbers belong here, but each to the other loss. Which of the two lets the minority count?")
+        raise NotQuite(
+            "both numbers belong here, but each to the other loss. Which of the two lets the minority count?"
+        )
     if _close(mse, 0.3) and _close(l1, 0.3):
         raise NotQuite("MSE is right. For L1, move the constant a little: how many samples gain, and how many lose?")
     if _close(mse, 0) and _close(l1, 0):
-        raise NotQuite("L1 is right. Under MSE the influence at a constant c is 2(c - y): does it cancel over the samples at c = 0?")
+        raise NotQuite("L1 is right. Under MSE the influence at a constant c is 2(c - y): does it cancel at c = 0?")
     if not _close(mse, 0.3):
-        raise NotQuite(f"under MSE, {mse:g} is not where the influences 2(c - y) of all samples cancel. Count how often y is 1.")
+        raise NotQuite(
+            f"under MSE, {mse:g} is not where the influences 2(c - y) of all samples cancel. Count how often y is 1."
+        )
     if not _close(l1, 0):
-        raise NotQuite(f"MSE is right. Under L1 each sample pulls with strength 1, whatever its error; at {l1:g} the pulls do not balance.")
+        raise NotQuite(f"MSE is right. Under L1 each sample pulls with strength 1; at {l1:g} the pulls do not balance.")
     return (
         "MSE is smallest at the mean of the targets, L1 at their median. More than half of the targets are 0, so L1 "
         "ignores the others completely: this is how it stalls at the all-zero map."
@@ -65,14 +69,16 @@ def _smooth_l1_influence(answer: object) -> str:
         value = F.smooth_l1_loss(moving, target, reduction="none")
         (slope,) = torch.autograd.grad(value.sum(), moving)
         _compare_influence(call(answer, prediction, target), prediction - target, slope, value.detach())
-    return "inside |error| < 1 the slope is the error with its sign, as for half an MSE; outside it stays at -1 or +1, as for L1."
+    return "inside |error| < 1 the slope is the error itself, as for half an MSE; outside it is -1 or +1, as for L1."
 
 
 def _compare_influence(result: object, error: torch.Tensor, slope: torch.Tensor, value: torch.Tensor) -> None:
     result = torch.as_tensor(result, dtype=slope.dtype) if isinstance(result, (float, int, list)) else result
     if not isinstance(result, torch.Tensor) or result.shape != slope.shape:
         shape = tuple(result.shape) if isinstance(result, torch.Tensor) else type(result).__name__
-        raise NotQuite(f"one influence for each pixel is wanted: a tensor {tuple(slope.shape)}, but the answer gave {shape}.")
+        raise NotQuite(
+            f"one influence for each pixel is wanted: a tensor {tuple(slope.shape)}, but the answer gave {shape}."
+        )
 
     def same(other: torch.Tensor) -> bool:
         return torch.allclose(result.detach().to(slope.dtype), other, atol=1e-5)
@@ -82,17 +88,27 @@ def _compare_influence(result: object, error: torch.Tensor, slope: torch.Tensor,
     if same(value):
         raise NotQuite("this is the loss itself. The influence is its slope: differentiate each of the two cases.")
     if same(slope.abs()):
-        raise NotQuite("the size is right, but not the sign: a prediction below its target must be pushed the other way.")
+        raise NotQuite(
+            "the size is right, but not the sign: a prediction below its target must be pushed the other way."
+        )
     if same(-slope):
-        raise NotQuite("the sign is turned around. The slope is with respect to the prediction, so a prediction that is too high has a positive one.")
+        raise NotQuite(
+            "the sign is turned around. The slope is with respect to the prediction: too high means positive."
+        )
     if same(error):
-        raise NotQuite("right for small errors. For errors above 1 the loss is a straight line: what is its slope there?")
+        raise NotQuite(
+            "right for small errors. For errors above 1 the loss is a straight line: what is its slope there?"
+        )
     if same(error.sign()):
-        raise NotQuite("right for errors above 1. For smaller ones the loss is a parabola, whose slope shrinks with the error.")
+        raise NotQuite(
+            "right for errors above 1. For smaller ones the loss is a parabola, whose slope shrinks with the error."
+        )
     if same(slope / slope.numel()):
         raise NotQuite("this is divided by the number of pixels. We look at each pixel on its own, without the mean.")
     wrong = int((result.detach() - slope).abs().argmax())
-    raise NotQuite(f"at the error {error.flatten()[wrong]:g} your influence is {result.flatten()[wrong]:g}, which is not the slope there.")
+    raise NotQuite(
+        f"at the error {error.flatten()[wrong]:g} your influence is {result.flatten()[wrong]:g}, not the slope."
+    )
 
 
 @exercise(
@@ -105,17 +121,25 @@ def _compare_influence(result: object, error: torch.Tensor, slope: torch.Tensor,
 def _background_balance(answer: object) -> str:
     mse, l1 = _pair(answer)
     if _close(mse, 900):
-        raise NotQuite("900 pixels have the same squared error, that is, the same loss. What pulls is the slope of the loss.")
+        raise NotQuite(
+            "900 pixels have the same squared error, that is, the same loss. What pulls is the slope of the loss."
+        )
     if _close(mse, 30) and _close(l1, 30):
-        raise NotQuite("MSE is right. For L1, what is the influence of an error of 0.3, and what that of an error of 0.01?")
+        raise NotQuite(
+            "MSE is right. For L1, what is the influence of an error of 0.3, and what that of an error of 0.01?"
+        )
     if _close(mse, 1) and _close(l1, 30):
         raise NotQuite("the two are exchanged: which loss pulls with the same strength whatever the error is?")
     if 0 < mse < 1:
-        raise NotQuite("the ratio is upside down: the background errors are smaller, so it takes more of these pixels, not fewer.")
+        raise NotQuite(
+            "the ratio is upside down: the background errors are smaller, so it takes more of these pixels, not fewer."
+        )
     if not _close(mse, 30):
         raise NotQuite(f"under MSE an error d has the influence 2d; {mse:g} times that of 0.01 is not that of 0.3.")
     if not _close(l1, 1):
-        raise NotQuite(f"MSE is right. Under L1, {l1:g} is not the ratio of the two influences: look at the flat parts of the plot.")
+        raise NotQuite(
+            f"MSE is right. Under L1, {l1:g} is not the ratio of the influences: look at the flat parts of the plot."
+        )
     return (
         "under MSE it takes 30 background pixels, under L1 a single one. With thousands of background pixels on a map, "
         "neither is a fair fight, and under L1 it is the less fair one."
