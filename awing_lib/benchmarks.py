@@ -83,8 +83,9 @@ def figures_table(moves: int) -> str:
     return "\n".join(rows)
 
 
-# Moves every slider in turn, waits for the frame, and returns the durations of the redraws that followed.
+# Starts what can be started, moves every slider in turn, waits for the frame; durations of the redraws that followed.
 _MOVE_SLIDERS = """async (moves) => {
+  [...document.querySelectorAll(".aw button")].find((button) => button.textContent === "Start")?.click();
   performance.clearMeasures();
   const sliders = [...document.querySelectorAll(".aw input[type=range]")];
   for (let i = 0; i < moves; i++) {

@@ -12,7 +12,7 @@ For one heatmap pixel with target ``y``, prediction ``ŷ`` and error ``d = |y - 
              {1 + (\theta / \epsilon)^{\alpha - y}}, \qquad
     C = \theta A - \omega \ln\left(1 + (\theta / \epsilon)^{\alpha - y}\right)
 
-``A`` is the slope and ``A theta - C`` the value of the first branch at ``d = theta``, so value and slope are continuous.
+``A`` is the slope and ``A theta - C`` the value of the first branch at ``d = theta``: value and slope are continuous.
 :func:`adaptive_wing_formula` is these lines as they stand; :func:`adaptive_wing_loss` is the one to train with.
 """
 

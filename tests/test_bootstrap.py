@@ -68,7 +68,14 @@ def test_no_network_is_named(elsewhere, capsys, monkeypatch):
     # a real pip that is pointed at a closed port of this machine
     monkeypatch.setattr(bootstrap, "VENV_PYTHON", sys.executable)
     monkeypatch.setenv("PIP_NO_INDEX", "0")
-    closed = ["--retries", "1", "--index-url", "http://127.0.0.1:9/simple", "--no-cache-dir", "no-such-package-anywhere"]
+    closed = [
+        "--retries",
+        "1",
+        "--index-url",
+        "http://127.0.0.1:9/simple",
+        "--no-cache-dir",
+        "no-such-package-anywhere",
+    ]
     assert "cannot be reached" in stopped(capsys, bootstrap.install, "a package", closed)
 
 

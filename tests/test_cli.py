@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from awing_lib.browser import find_browser
+
 
 def awing(*arguments):
     code = "import sys; from awing_lib.cli import main; sys.argv[0] = 'awing'; main()"
@@ -56,3 +58,17 @@ def test_benchmark_loss_prints_ratios_and_memory():
     rows = {line[:22].strip(): line for line in result.stdout.splitlines()}
     assert " 1.00 " in rows["formula as written"]
     assert rows["adaptive_wing_loss"].endswith("1.00 x input")  # one tensor kept for the backward pass
+
+
+@pytest.mark.skipif(not find_browser(), reason="no Chromium is installed")
+def test_benchmark_figures_measures_each_figure():
+    result = awing("benchmark", "figures", "--moves", "5")
+    assert result.returncode == 0, result.stderr
+    redraws = {line.split()[0]: int(line.split()[1]) for line in result.stdout.splitlines()[1:]}
+    assert set(redraws) == {"LossExplorer", "LossShape", "HeatmapRace"} and min(redraws.values()) >= 5
+
+
+def test_benchmark_figures_without_a_browser_is_one_line(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    result = awing("benchmark", "figures")
+    assert result.returncode == 2 and result.stderr.startswith("awing: no Chromium found")

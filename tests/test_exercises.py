@@ -1,4 +1,4 @@
-"""Every exercise of the book: the stub is "not yet", the printed solution passes, typical mistakes get their own hint."""
+"""Every exercise of the book: the stub is "not yet", the solution passes, typical mistakes get their own hint."""
 
 import ast
 

@@ -235,7 +235,7 @@ def test_wing_against_hand_computed_values():
     assert slope.tolist() == pytest.approx(
         [0.0, 10 / 3, 10 / 12, 1.0]
     )  # at the joint the slope jumps from 10 / 12 to 1
-    assert C == pytest.approx(-7.9176, abs=1e-4)
+    assert pytest.approx(-7.9176, abs=1e-4) == C
 
 
 def test_modules_equal_functions_and_print_their_parameters():

@@ -1,5 +1,6 @@
 """What the repository promises about itself: one source of dependencies, clean notebooks, pinned actions."""
 
+import json
 import re
 import tomllib
 
@@ -79,3 +80,13 @@ def test_citation_names_the_paper():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert citation["cff-version"] == "1.2.0" and citation["version"] == PROJECT["version"]
     assert citation["references"][0]["title"].startswith("Adaptive Wing Loss")
+
+
+def test_the_record_of_the_eye_runs_is_complete():
+    import record_eye_runs
+
+    record = json.loads(record_eye_runs.RECORD.read_text("utf-8"))
+    assert re.fullmatch(r"[0-9a-f]{40}", record["commit"]) and record["versions"]["torch"]
+    found = {(run["size"], run["steps"], run["seed"]) for run in record["runs"]}
+    assert found == {(s["size"], s["steps"], seed) for s, seeds in record_eye_runs.SETTINGS for seed in seeds}
+    assert all(set(run["maps"]) == {"target", "MSE", "L1", "Wing", "AWing"} for run in record["runs"])

@@ -29,7 +29,7 @@ SETTINGS = [(PAGE, range(4)), (PAGE | {"size": 48, "steps": 600}, range(4)), (PA
 
 
 def run(size: int, steps: int, seed: int) -> dict:
-    """Execute the chapter's cells with these values; peak, width and distance under each loss, without and with weights."""
+    """Execute the chapter's cells with these values: peak, width and distance per loss, without and with weights."""
     cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
     changes = {
         "crops": (r"SIZE, EYE = \d+,", f"SIZE, EYE = {size},"),

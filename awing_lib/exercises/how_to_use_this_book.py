@@ -23,7 +23,9 @@ def missed_landmark(answer: object) -> str:
     if abs(value - _loss(1.0, 0.0)) < 0.006:
         raise NotQuite("that is the background pixel predicted as 1; prediction and target are swapped.")
     if abs(value - 14 * torch.log1p(torch.tensor(1.0)).item()) < 0.006:
-        raise NotQuite("an error of 1 is beyond theta = 0.5, so the logarithm no longer applies; the straight line does.")
+        raise NotQuite(
+            "an error of 1 is beyond theta = 0.5, so the logarithm no longer applies; the straight line does."
+        )
     if abs(value - 1.0) < 0.006:
         raise NotQuite("that is the squared (or absolute) error; use adaptive_wing_loss.")
     raise NotQuite("call adaptive_wing_loss with a prediction of 0 and a target of 1, both as tensors.")

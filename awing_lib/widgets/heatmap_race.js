@@ -267,11 +267,10 @@ function render({ model, el }) {
   const frame = () => {
     waiting = requestAnimationFrame(frame);
     if (!visible) return;
-    const start = performance.now();
-    race.advance(model.get("speed"), settings(), 8);
-    draw();
-    el.getBoundingClientRect();
-    performance.measure("aw-redraw", { start, end: performance.now() });
+    timed(el, () => {
+      race.advance(model.get("speed"), settings(), 8);
+      draw();
+    });
   };
   const start = button("Start", () => (waiting === null ? run() : pause()));
   const run = () => { start.textContent = "Pause"; waiting = requestAnimationFrame(frame); };

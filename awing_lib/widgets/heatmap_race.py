@@ -8,7 +8,7 @@ from awing_lib.widgets import BookFigure, module
 class HeatmapRace(BookFigure):
     """Gradient descent on the pixels of four 64x64 maps, one loss each, towards the same noisy targets.
 
-    The landmark is a Gaussian with standard deviation 1.75 px (the one of the official code) and peak 1. Each step draws
+    The landmark is a Gaussian with standard deviation 1.75 px (as in the official code) and peak 1. Each step draws
     a new target: the Gaussian moved by label noise, plus pixel noise, cut off to [0, 1]. The same seed and settings
     give the same maps.
 

@@ -22,7 +22,7 @@ class LossShape(BookFigure):
 
     _esm = module("loss_shape")
     alternative = (
-        "Interactive figure: Adaptive Wing for targets from 0 to 1, and the ratio of the slopes of a landmark pixel and "
+        "Interactive figure: Adaptive Wing for targets from 0 to 1, and the ratio of slopes of a landmark pixel and "
         "a background pixel over the error. It needs JavaScript."
     )
     y = traitlets.Float(0.5, min=0.0, max=1.0).tag(sync=True)

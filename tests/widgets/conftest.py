@@ -25,7 +25,9 @@ def node():
 
     def run(script, data=None, source=None):
         source = source if source is not None else widgets.module("loss_explorer")
-        program = f"{source}\nconst data = {json.dumps(data)};\nlet result;\n{script}\nconsole.log(JSON.stringify(result));"
+        program = (
+            f"{source}\nconst data = {json.dumps(data)};\nlet result;\n{script}\nconsole.log(JSON.stringify(result));"
+        )
         done = subprocess.run(
             ["node", "--input-type=module", "-"], input=program, capture_output=True, text=True, timeout=120
         )

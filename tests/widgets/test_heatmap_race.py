@@ -50,7 +50,8 @@ def test_steepest_slopes(race_js):
 
 def test_one_step_equals_the_library_over_a_grid(race_js):
     target, prediction = (
-        grid.ravel() for grid in np.meshgrid(np.linspace(0, 1, 81), np.concatenate([np.linspace(-2, 2, 161), [-15, 15]]))
+        grid.ravel()
+        for grid in np.meshgrid(np.linspace(0, 1, 81), np.concatenate([np.linspace(-2, 2, 161), [-15, 15]]))
     )
     for equal in (True, False):
         moved = race_js(
@@ -146,7 +147,10 @@ def outcome(race_js):
 def test_claim_without_noise(race_js, outcome):
     found = outcome(labelNoise=0, pixelNoise=0, rounds=20)
     assert found["mse"]["change"] < 1e-6
-    assert found["awing"]["change"] < found["l1"]["change"] / 10 and found["awing"]["change"] < found["wing"]["change"] / 10
+    assert (
+        found["awing"]["change"] < found["l1"]["change"] / 10
+        and found["awing"]["change"] < found["wing"]["change"] / 10
+    )
     largest, where = race_js(
         "const r = createRace(); r.advance(1000, data);"
         "const change = Object.fromEntries(Object.keys(r.maps).map((name) => [name, r.maps[name].map((p, i) => Math.abs(p - r.before[name][i]))]));"
@@ -154,7 +158,9 @@ def test_claim_without_noise(race_js, outcome):
         "  [...change.awing].flatMap((c, i) => c > 0.002 ? [i] : [])]",
         SETTINGS | {"labelNoise": 0, "pixelNoise": 0},
     )
-    assert all(abs(i // 64 - 32) <= 1 and abs(i % 64 - 32) <= 1 for i in where) and where, "Adaptive Wing trembles at the peak only"
+    assert all(abs(i // 64 - 32) <= 1 and abs(i % 64 - 32) <= 1 for i in where) and where, (
+        "Adaptive Wing trembles at the peak only"
+    )
     for name in ("l1", "wing"):
         assert largest[name] == pytest.approx(0.02, rel=0.05), "a jump of about a step"
 
@@ -183,7 +189,14 @@ def test_claim_with_pixel_noise(outcome):
 
 
 def test_traits_are_validated():
-    for settings in ({"step_size": 0}, {"label_noise": -1}, {"pixel_noise": 0.5}, {"speed": 21}, {"seed": -1}, {"equal_slopes": 2}):
+    for settings in (
+        {"step_size": 0},
+        {"label_noise": -1},
+        {"pixel_noise": 0.5},
+        {"speed": 21},
+        {"seed": -1},
+        {"equal_slopes": 2},
+    ):
         with pytest.raises(traitlets.TraitError):
             HeatmapRace(**settings)
 

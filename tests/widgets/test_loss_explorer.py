@@ -60,7 +60,12 @@ def test_presets(open_figures):
     assert pressed(page) == []
     press(page, "The paper's values")
     assert pressed(page) == ["The paper's values"]
-    assert [slider(page, name).input_value() for name in ("alpha", "omega", "epsilon", "theta")] == ["2.1", "14", "1", "0.5"]
+    assert [slider(page, name).input_value() for name in ("alpha", "omega", "epsilon", "theta")] == [
+        "2.1",
+        "14",
+        "1",
+        "0.5",
+    ]
     assert line(page, "bug") == ""
 
     press(page, "alpha = 2")
@@ -117,7 +122,9 @@ def test_everything_has_a_name(open_figures):
     page = open_figures(LossExplorer())
     for chart in page.locator("svg.aw-chart").all():
         assert chart.get_attribute("role") == "img" and len(chart.get_attribute("aria-label").split()) > 5
-    labelled = page.evaluate("() => [...document.querySelectorAll('input')].map(i => [i.name, i.labels.length, i.labels[0]?.textContent])")
+    labelled = page.evaluate(
+        "() => [...document.querySelectorAll('input')].map(i => [i.name, i.labels.length, i.labels[0]?.textContent])"
+    )
     assert {name for name, count, text in labelled if count == 1 and text} == SLIDERS | {"mse", "l1", "wing"}
     assert page.locator(".aw-summary").get_attribute("role") == "status"
     for name in SLIDERS:
@@ -171,7 +178,9 @@ def test_the_link_reproduces_the_settings(open_figures):
     for address in (link, link.replace("?", "%3F").replace("=", "%3D").replace("&", "%26")):
         other = open_figures(LossExplorer(), address=address)
         for key in ("awing", "bug", "mse", "l1"):
-            assert [line(other, key, chart) for chart in (LOSS, GRADIENT)] == [line(page, key, chart) for chart in (LOSS, GRADIENT)]
+            assert [line(other, key, chart) for chart in (LOSS, GRADIENT)] == [
+                line(page, key, chart) for chart in (LOSS, GRADIENT)
+            ]
         assert other.locator(".aw-summary").inner_text() == page.locator(".aw-summary").inner_text()
         assert other.locator("a.aw-link").get_attribute("href") == link
 
@@ -184,7 +193,9 @@ def test_a_link_on_the_same_page_changes_the_figure(open_figures):
     assert line(page, "bug") != ""
 
 
-@pytest.mark.parametrize("query", ["alpha=99&theta=-1&y=nan&constructor=1&page=0", "alpha=&=3&&", "%", "alpha=%E0%A4%A"])
+@pytest.mark.parametrize(
+    "query", ["alpha=99&theta=-1&y=nan&constructor=1&page=0", "alpha=&=3&&", "%", "alpha=%E0%A4%A"]
+)
 def test_a_bad_link_is_ignored(open_figures, query):
     page = open_figures(LossExplorer(), address=f"#loss-explorer?{query}")
     assert pressed(page) == ["The paper's values"]
@@ -193,7 +204,9 @@ def test_a_bad_link_is_ignored(open_figures, query):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_follow_the_theme(open_figures, theme):
     page = open_figures(LossExplorer(), theme=theme)
-    strokes = page.evaluate("() => [...document.querySelectorAll('.aw-chart path')].map(p => getComputedStyle(p).stroke)")
+    strokes = page.evaluate(
+        "() => [...document.querySelectorAll('.aw-chart path')].map(p => getComputedStyle(p).stroke)"
+    )
     expected = {"light": "rgb(0, 120, 90)", "dark": "rgb(62, 208, 164)"}
     assert expected[theme] in strokes
 
@@ -204,7 +217,12 @@ def test_nothing_is_needed_without_javascript(open_figures):
 
 def test_extreme_settings_draw_finite_lines(open_figures):
     page = open_figures(LossExplorer())
-    for settings in ("alpha=1.2&omega=30&epsilon=0.1&theta=0.05&y=1", "alpha=4&omega=30&epsilon=0.1&theta=1&y=0", "alpha=1.2&omega=1&epsilon=3&y=1&error=0", "alpha=2&y=1&bug=true&error=0"):
+    for settings in (
+        "alpha=1.2&omega=30&epsilon=0.1&theta=0.05&y=1",
+        "alpha=4&omega=30&epsilon=0.1&theta=1&y=0",
+        "alpha=1.2&omega=1&epsilon=3&y=1&error=0",
+        "alpha=2&y=1&bug=true&error=0",
+    ):
         page.evaluate("settings => { location.hash = `#loss-explorer?${settings}` }", settings)
         settle(page)
         assert "NaN" not in page.locator(".aw").inner_html()
@@ -229,11 +247,14 @@ def test_settings_out_of_range_are_refused():
 
 def test_html_is_the_same_in_every_build():
     first, second = (LossExplorer(y=0.5).html() for _ in range(2))
-    assert first.split("const state")[1].split("figure.render")[0] == second.split("const state")[1].split("figure.render")[0]
+    assert (
+        first.split("const state")[1].split("figure.render")[0]
+        == second.split("const state")[1].split("figure.render")[0]
+    )
 
 
 def test_in_jupyter_the_link_is_a_python_call(node):
-    """settingsLink without a page shows a call that Python reads back; a few lines stand in for the browser's document."""
+    """settingsLink without a page shows a call that Python reads back; a few lines stand in for the document."""
     code = node(
         """
 globalThis.document = { createElement: () => ({ setAttribute() {}, addEventListener() {}, append() {} }) };

@@ -139,7 +139,9 @@ def test_colours_follow_the_theme(open_figures):
     assert strokes[0] != strokes[1]
 
 
-@pytest.mark.parametrize("settings", [{"alpha": 1.2, "y": 1.0}, {"alpha": 4.0, "error": 1.0}, {"alpha": 2.0, "error": 0.001}])
+@pytest.mark.parametrize(
+    "settings", [{"alpha": 1.2, "y": 1.0}, {"alpha": 4.0, "error": 1.0}, {"alpha": 2.0, "error": 0.001}]
+)
 def test_extreme_settings_draw_finite_lines(open_figures, settings):
     page = open_figures(LossShape(gradient=True, **settings))
     assert "NaN" not in page.locator(".aw").inner_html()
