@@ -15,6 +15,8 @@ from pathlib import Path
 import check_site
 import yaml
 
+from awing_lib.browser import find_browser
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
@@ -66,7 +68,8 @@ def main() -> None:
     start = time.perf_counter()
     library, pages = digest(*(ROOT / name for name in LIBRARY)), digest(*(ROOT / name for name in PAGES))
     record = read_record()
-    wanted = {"library": library, "pages": pages}
+    # a site that was only read is proved again once there is a browser to open it
+    wanted = {"library": library, "pages": pages, "opened": bool(find_browser())}
     if SITE.is_dir() and record.get("proved") == {**wanted, "site": digest(SITE)}:
         print(f"book: nothing has changed since this site was built and proved\nbook: {SITE / 'index.html'}")
         return
