@@ -1,15 +1,10 @@
-"""Fixtures for the interactive figures: their JavaScript in node, their pages in Chromium."""
+"""Fixtures for the interactive figures: their JavaScript and their pages, in Chromium."""
 
 import json
-import os
-import shutil
-import subprocess
 
 import pytest
 
-import awing_lib.widgets as widgets
-
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from awing_lib import browser, widgets
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Figures</title>
 <meta name="viewport" content="width=device-width"><style>
@@ -18,38 +13,32 @@ body { margin: 12px }</style></head><body>%s</body></html>"""
 
 
 @pytest.fixture(scope="session")
-def node():
-    """node(script, data, source=...): what the script leaves in ``result``, with ``data`` and the source in scope."""
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed")
-
-    def run(script, data=None, source=None):
-        source = source if source is not None else widgets.module("loss_explorer")
-        program = (
-            f"{source}\nconst data = {json.dumps(data)};\nlet result;\n{script}\nconsole.log(JSON.stringify(result));"
-        )
-        done = subprocess.run(
-            ["node", "--input-type=module", "-"], input=program, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+def chromium():
+    """A running Chromium."""
+    if not browser.find_browser():
+        pytest.skip("no Chromium is installed")
+    with browser.chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """A running Chromium; AWING_CHROMIUM may name its program."""
-    executable = os.environ.get("AWING_CHROMIUM") or next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if executable is None:
-        pytest.skip("Chromium is not installed")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
+def run_module(chromium):
+    """run_module(script, data, source=...): what the script leaves in ``result``, with ``data`` and the source in scope."""
+    page = chromium.new_page()
+
+    def run(script, data=None, source=None):
+        source = source if source is not None else widgets.module("loss_explorer")
+        program = f"{source}\nconst data = {json.dumps(data)};\nlet result;\n{script}\nexport {{ result }};"
+        return json.loads(page.evaluate(_IMPORT, program))
+
+    yield run
+    page.close()
+
+
+_IMPORT = """async (program) => {
+  const module = await import(URL.createObjectURL(new Blob([program], { type: "text/javascript" })));
+  return JSON.stringify(module.result);
+}"""
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ SETTINGS = {"stepSize": 0.02, "labelNoise": 1.0, "pixelNoise": 0.1, "equalSlopes
 
 
 @pytest.fixture(scope="module")
-def race_js(node):
+def race_js(run_module):
     """race_js(script, data): what the script leaves in ``result``, with the figure's module in scope."""
-    return lambda script, data=None: node(script, data, source=HeatmapRace._esm)
+    return lambda script, data=None: run_module(script, data, source=HeatmapRace._esm)
 
 
 @pytest.fixture

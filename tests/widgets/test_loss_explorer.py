@@ -253,11 +253,10 @@ def test_html_is_the_same_in_every_build():
     )
 
 
-def test_in_jupyter_the_link_is_a_python_call(node):
-    """settingsLink without a page shows a call that Python reads back; a few lines stand in for the document."""
-    code = node(
+def test_in_jupyter_the_link_is_a_python_call(run_module):
+    """settingsLink without a page shows a call that Python reads back."""
+    code = run_module(
         """
-globalThis.document = { createElement: () => ({ setAttribute() {}, addEventListener() {}, append() {} }) };
 const state = { alpha: 2.5, bug: true };
 const model = { get: (name) => state[name], on() {} };
 result = settingsLink(model, {}, { anchor: "a", call: "LossExplorer", limits: { alpha: [1, 4], bug: [0, 1] } }).textContent;

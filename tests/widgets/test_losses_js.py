@@ -37,9 +37,9 @@ result = {
 
 
 @pytest.fixture(scope="module")
-def javascript(node):
+def javascript(run_module):
     data = {"settings": SETTINGS, "targets": TARGETS, "predictions": PREDICTIONS, "large": LARGE}
-    return node(SCRIPT, data)
+    return run_module(SCRIPT, data)
 
 
 def grid(predictions):
