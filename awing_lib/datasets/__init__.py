@@ -1,0 +1,12 @@
+"""Readers of the data sets, from their official files; each is a sequence of :class:`FaceSample`."""
+
+from awing_lib.datasets.aflw import AFLW
+from awing_lib.datasets.checking import check
+from awing_lib.datasets.cofw import COFW, COFW68
+from awing_lib.datasets.facetable import FaceTable
+from awing_lib.datasets.files import DataError
+from awing_lib.datasets.sample import FaceDataset, FaceSample
+from awing_lib.datasets.w300 import W300
+from awing_lib.datasets.wflw import WFLW
+
+__all__ = ["AFLW", "COFW", "COFW68", "W300", "WFLW", "DataError", "FaceDataset", "FaceSample", "FaceTable", "check"]
