@@ -124,8 +124,7 @@ class LandmarkLayout:
 
     def _box_size(self, landmarks):
         if isinstance(landmarks, np.ndarray):
-            marked = np.where(np.isnan(landmarks), np.nanmean(landmarks, -2, keepdims=True), landmarks)
-            extent = marked.max(-2) - marked.min(-2)
+            extent = np.fmax.reduce(landmarks, -2) - np.fmin.reduce(landmarks, -2)  # passes over NaN
         else:
             marked = landmarks.where(~landmarks.isnan(), landmarks.nanmean(-2, keepdim=True))
             extent = marked.amax(-2) - marked.amin(-2)

@@ -98,6 +98,8 @@ def test_missing_points_make_only_what_needs_them_missing():
     assert np.isnan(COFW_29.normalizer(face))
     tensor_box = COFW_29.normalizer(torch.from_numpy(face), "box")
     assert tensor_box.item() == pytest.approx(COFW_29.normalizer(face, "box"))
+    nothing = np.full((29, 2), np.nan)
+    assert np.isnan(COFW_29.normalizer(nothing, "box")) and COFW_29.normalizer(torch.from_numpy(nothing), "box").isnan()
 
 
 @pytest.mark.parametrize("pair", CONVERSIONS, ids=" to ".join)

@@ -287,8 +287,6 @@ function settingsLink(model, el, { anchor, call, limits }) {
   return model.page ? element("span", {}, link, " ", said) : code;
 }
 
-const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
 const COLORS = {
   mse: { color: "var(--aw-red)", dash: "7 3", label: "MSE" },
   l1: { color: "var(--aw-blue)", dash: "2 3", label: "L1" },

@@ -226,7 +226,7 @@ function render({ model, el }) {
 
   // in words and numbers
   const summary = element("p", { class: "aw-summary", role: "status" });
-  const numbersTable = element("div");
+  const numbersBody = element("div");
   const HEAD = ["map", "peak", "width", "error", "far", "jump"];
   let said = -Infinity, written = -Infinity;
   const writeNumbers = (running) => {
@@ -242,7 +242,7 @@ function render({ model, el }) {
       return [label, peak.toFixed(3), pixels(width), ...[error, background, change].map((value) => value.toFixed(3))];
     });
     panels.target.numbers.textContent = race.steps ? `of step ${race.steps}` : "none yet";
-    numbersTable.replaceChildren(table(HEAD, rows));
+    numbersBody.replaceChildren(table(HEAD, rows));
     if (running && now - said < 2000) return; // a screen reader would never finish a sentence
     said = now;
     const each = (key, show) => NAMES.map((name) => `${COLORS[name].label} ${show(found[name][key])}`).join(", ");
@@ -314,7 +314,7 @@ function render({ model, el }) {
       `Gaussian's place (its own is ${SIGMA} px). Pixel noise is added, and the target is then cut off to 0 to 1.`),
     element("p", {}, element("b", {}, "What to try, and what comes out on average after 400 steps or more:")),
     element("ul", { style: "margin: 0; padding-left: 20px;" }, ...WHAT_TO_TRY.map((text) => element("li", {}, text))),
-    element("details", {}, element("summary", {}, "Numbers"), numbersTable,
+    element("details", {}, element("summary", {}, "Numbers"), numbersBody,
       element("p", {}, "Width: of the central row at half of its peak. Error: root mean square against the clean target, " +
         `up to ${NEAR} px from the landmark. Far: mean absolute value beyond. Jump: mean absolute change in the last step, up to ${NEAR} px.`)));
   el.append(root);

@@ -2,12 +2,7 @@
 // y: target, p: prediction; every function returns [loss, slope with respect to the prediction].
 
 export function adaptiveWing(y, p, { alpha = 2.1, omega = 14, epsilon = 1, theta = 0.5 } = {}) {
-  const { exponent, A, C } = adaptiveWingConstants(y, { alpha, omega, epsilon, theta });
-  const d = Math.abs(y - p), sign = Math.sign(p - y);
-  if (d >= theta) return [A * d - C, sign * A];
-  if (d === 0) return [0, 0];
-  const u = (d / epsilon) ** exponent;
-  return [omega * Math.log1p(u), (sign * omega * exponent * u) / ((1 + u) * d)];
+  return twoBranches(y, p, epsilon, { alpha, omega, epsilon, theta });
 }
 
 export function adaptiveWingConstants(y, { alpha = 2.1, omega = 14, epsilon = 1, theta = 0.5 } = {}) {
@@ -18,11 +13,16 @@ export function adaptiveWingConstants(y, { alpha = 2.1, omega = 14, epsilon = 1,
 
 // The error of published copies: omega where epsilon belongs, in the logarithm only (A and C stay right).
 export function omegaForEpsilon(y, p, { alpha = 2.1, omega = 14, epsilon = 1, theta = 0.5 } = {}) {
-  const { exponent, A, C } = adaptiveWingConstants(y, { alpha, omega, epsilon, theta });
+  return twoBranches(y, p, omega, { alpha, omega, epsilon, theta });
+}
+
+// divisor: what the error is divided by in the logarithm; epsilon, if it is right.
+function twoBranches(y, p, divisor, parameters) {
+  const { omega, theta } = parameters, { exponent, A, C } = adaptiveWingConstants(y, parameters);
   const d = Math.abs(y - p), sign = Math.sign(p - y);
   if (d >= theta) return [A * d - C, sign * A];
   if (d === 0) return [0, 0];
-  const u = (d / omega) ** exponent;
+  const u = (d / divisor) ** exponent;
   return [omega * Math.log1p(u), (sign * omega * exponent * u) / ((1 + u) * d)];
 }
 
