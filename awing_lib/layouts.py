@@ -445,3 +445,18 @@ def convert(landmarks: np.ndarray, source: LandmarkLayout, target: LandmarkLayou
     # a NaN makes only those points NaN that it has a share in (NaN times 0 would spoil them all)
     complete = (needed.astype(int) @ (~marked).astype(int) == 0) & ~np.isnan(matrix).any(1)[:, None]
     return np.where(complete, converted, np.nan)
+
+
+def convert_visible(visible: np.ndarray, source: LandmarkLayout, target: LandmarkLayout) -> np.ndarray:
+    """Flags (..., L) bool of one layout as flags (..., L') of a coarser one.
+
+    A point is visible if all the points that :func:`convert` makes it from are; one made from none is not.
+
+    Raises:
+        LayoutError: as :func:`convert`.
+    """
+    visible = np.asarray(visible, dtype=bool)
+    if visible.ndim == 0 or visible.shape[-1] != source.count:
+        raise LayoutError(f"{source.name}: visible must have shape (..., {source.count}), got {visible.shape}")
+    converted = convert(np.where(visible[..., None], np.zeros(2), np.nan), source, target)
+    return ~np.isnan(converted[..., 0])

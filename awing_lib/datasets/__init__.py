@@ -6,7 +6,20 @@ from awing_lib.datasets.cofw import COFW, COFW68
 from awing_lib.datasets.facetable import FaceTable
 from awing_lib.datasets.files import DataError
 from awing_lib.datasets.sample import FaceDataset, FaceSample
+from awing_lib.datasets.synthetic import SyntheticFaces
 from awing_lib.datasets.w300 import W300
 from awing_lib.datasets.wflw import WFLW
 
-__all__ = ["AFLW", "COFW", "COFW68", "W300", "WFLW", "DataError", "FaceDataset", "FaceSample", "FaceTable", "check"]
+__all__ = [
+    "AFLW",
+    "COFW",
+    "COFW68",
+    "W300",
+    "WFLW",
+    "DataError",
+    "FaceDataset",
+    "FaceSample",
+    "FaceTable",
+    "SyntheticFaces",
+    "check",
+]

@@ -93,7 +93,7 @@ class FaceDataset:
         return dict(self._attributes)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self._rows["names"])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} faces, {self.layout.name})"
@@ -108,10 +108,7 @@ class FaceDataset:
     def __getitem__(self, index):
         if isinstance(index, slice):
             return self.select(index)
-        place = operator.index(index)
-        place += len(self) if place < 0 else 0
-        if not 0 <= place < len(self):
-            raise IndexError(f"face {index} of {len(self)}")
+        place = self._place(index)
         return FaceSample(
             image=self._image(place),
             landmarks=self.landmarks[place].copy(),  # the caller may change its sample
@@ -120,6 +117,14 @@ class FaceDataset:
             name=str(self.names[place]),
             attributes={key: values[place].item() for key, values in self._attributes.items()},
         )
+
+    def _place(self, index) -> int:
+        """A face's place, 0 to N - 1, where a negative index counts from the end."""
+        place = operator.index(index)
+        place += len(self) if place < 0 else 0
+        if not 0 <= place < len(self):
+            raise IndexError(f"face {index} of {len(self)}")
+        return place
 
     def select(self, index) -> Self:
         """The faces at ``index``: a slice, indices, or a mask (N,); a data set of the same type."""

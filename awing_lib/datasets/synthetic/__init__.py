@@ -1,0 +1,5 @@
+"""Faces made to order: a head in three dimensions, drawn, with exact landmarks."""
+
+from awing_lib.datasets.synthetic.faces import SyntheticFaces
+
+__all__ = ["SyntheticFaces"]

@@ -1,0 +1,259 @@
+"""What never changes on the skin, as maps over the head's grid, and the rasteriser that brings it to the picture."""
+
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from awing_lib.datasets.synthetic.head import AZIMUTHS, ELEVATIONS, model
+
+TEXELS = 6
+"""Texture pixels per cell of the grid."""
+LIP_EDGE, BROW_EDGE = 9.0, 5.0
+"""Texture pixels over which the fields of lips and brows fall from 1 to 0."""
+
+
+class Raster(NamedTuple):
+    """What a pixel of the window shows of the head; ``column`` and ``row`` are places on the grid."""
+
+    window: tuple[slice, slice]
+    """Rows and columns of the picture."""
+    column: np.ndarray  # (h, w) float32
+    row: np.ndarray  # (h, w) float32
+    inside: np.ndarray  # (h, w) float32 coverage, 0 to 1
+
+    def sample(self, grid: np.ndarray) -> np.ndarray:
+        """Values (h, w, ...) of a map over the grid, (R, C, ...) float32."""
+        return cv2.remap(grid, self.column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def texture(self, image: np.ndarray) -> np.ndarray:
+        """Values (h, w, ...) of a texture, TEXELS pixels per cell."""
+        return cv2.remap(
+            image, self.column * TEXELS, self.row * TEXELS, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+
+
+@cache
+def cells() -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of each cell's middle, (cells,)."""
+    rows, columns = np.mgrid[0 : len(ELEVATIONS) - 1, 0 : len(AZIMUTHS) - 1] + 0.5
+    return rows.ravel(), columns.ravel()
+
+
+def rasterise(x: np.ndarray, y: np.ndarray, depth: np.ndarray, size: int) -> Raster | None:
+    """Draw the grid with what is near over what is far.
+
+    Args:
+        x, y: (R, C) pixels.
+        depth: (R, C), larger is nearer.
+        size: side of the picture.
+
+    Returns:
+        the part of the picture that holds the head; None if it holds nothing of it.
+    """
+    x, y = _corners(x), _corners(y)  # (4, cells)
+    facing = (x[2] - x[0]) * (y[3] - y[1]) - (y[2] - y[0]) * (x[3] - x[1]) > 0.02
+    for values in (x, y):
+        facing &= np.maximum(np.maximum(values[0], values[1]), np.maximum(values[2], values[3])) > 0
+        facing &= np.minimum(np.minimum(values[0], values[1]), np.minimum(values[2], values[3])) < size - 1
+    chosen = np.flatnonzero(facing)
+    if len(chosen) == 0:
+        return None
+    near = _corners(depth)[:, chosen].sum(0)
+    chosen = chosen[np.argsort(near, kind="stable")]
+    x, y = x[:, chosen], y[:, chosen]
+    x0, y0 = max(int(x.min()) - 2, 0), max(int(y.min()) - 2, 0)
+    x1, y1 = min(int(x.max()) + 4, size), min(int(y.max()) + 4, size)
+    x, y = x - np.float32(x0), y - np.float32(y0)
+
+    numbers = np.full((y1 - y0, x1 - x0), -1, np.int32)
+    draw = cv2.fillConvexPoly
+    for number, polygon in enumerate(np.round(np.stack([x.T, y.T], -1) * 16).astype(np.int32)):
+        draw(numbers, polygon, number, cv2.LINE_8, 4)
+
+    # place inside the cell: the affine map that fits its four corners best
+    along_x, along_y = (x[1] + x[2] - x[0] - x[3]) / 2, (y[1] + y[2] - y[0] - y[3]) / 2
+    down_x, down_y = (x[2] + x[3] - x[0] - x[1]) / 2, (y[2] + y[3] - y[0] - y[1]) / 2
+    determinant = along_x * down_y - along_y * down_x
+    determinant = 1 / np.where(np.abs(determinant) < 1e-3, 1e-3, determinant)
+    rows, columns = (part[chosen] for part in cells())
+    affine = (down_y * determinant, -down_x * determinant, -along_y * determinant, along_x * determinant)
+    table = np.stack([*affine, x.mean(0), y.mean(0), columns, rows]).astype(np.float32)
+
+    mask = (numbers >= 0).astype(np.float32)
+    found = np.take(table, numbers, axis=1, mode="clip")  # (8, h, w)
+    across = np.arange(numbers.shape[1], dtype=np.float32) - found[4]
+    downwards = np.arange(numbers.shape[0], dtype=np.float32)[:, None] - found[5]
+    place = (
+        (np.clip(found[0] * across + found[1] * downwards, -0.6, 0.6) + found[6]) * mask,
+        (np.clip(found[2] * across + found[3] * downwards, -0.6, 0.6) + found[7]) * mask,
+    )
+    # neighbouring cells disagree a little: a 3 x 3 mean joins them, and continues the map over the rim
+    weight = np.maximum(cv2.boxFilter(mask, -1, (3, 3), borderType=cv2.BORDER_CONSTANT), np.float32(1e-6))
+    column, row = (cv2.boxFilter(part, -1, (3, 3), borderType=cv2.BORDER_CONSTANT) / weight for part in place)
+    # OpenCV fills what a polygon touches; taking half a pixel back keeps the outline where it belongs
+    inside = np.clip(cv2.GaussianBlur(mask, (3, 3), 0.8) * 2 - np.float32(0.95), 0, 1)
+    return Raster(np.s_[y0:y1, x0:x1], column, row, inside)
+
+
+def _corners(values: np.ndarray) -> np.ndarray:
+    """(4, cells) values at the corners of the cells of a grid (R, C), clockwise."""
+    return np.stack([values[:-1, :-1], values[:-1, 1:], values[1:, 1:], values[1:, :-1]]).reshape(4, -1)
+
+
+def grid_normals(surface: np.ndarray) -> np.ndarray:
+    """(3, R, C) float32 unit normals that point outwards, of grid points (3, R, C)."""
+    along, down = np.empty_like(surface), np.empty_like(surface)
+    along[:, :, 1:-1] = surface[:, :, 2:] - surface[:, :, :-2]
+    along[:, :, 0] = along[:, :, -1] = surface[:, :, 1] - surface[:, :, -2]  # the grid closes behind the head
+    down[:, 1:-1] = surface[:, 2:] - surface[:, :-2]
+    down[:, 0], down[:, -1] = surface[:, 1] - surface[:, 0], surface[:, -1] - surface[:, -2]
+    a, b = along, down
+    normals = np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+    normals /= np.sqrt((normals * normals).sum(0)) + np.float32(1e-9)
+    return normals
+
+
+class Maps(NamedTuple):
+    """Textures over the grid, uint8 with three or four channels, each from 0 to 1 in 255 steps."""
+
+    paint: np.ndarray
+    """lips, brows (1 at their middle line), blush, eye shadow."""
+    growth: np.ndarray
+    """beard, cavities, pores."""
+    tone: np.ndarray
+    """red zones, folds, strands of hair, freckles."""
+
+
+@cache
+def maps() -> Maps:
+    """The textures, made once from the neutral head."""
+    head = model()
+    rows, columns = head.grid.shape[:2]
+    height, width = (rows - 1) * TEXELS + 1, (columns - 1) * TEXELS + 1
+    across, downwards = np.meshgrid(np.arange(width) / TEXELS, np.arange(height) / TEXELS)
+    across, downwards = across.astype(np.float32), downwards.astype(np.float32)
+    position = cv2.remap(head.grid.astype(np.float32), across, downwards, cv2.INTER_CUBIC)
+    texels = texel_of(head.key_angles)
+    generator = np.random.default_rng(98)
+
+    def blob(center, radius):
+        """A soft spot around ``center`` and around its mirror image; radius is one number or (x, y, z)."""
+        found = np.zeros((height, width))
+        for sign in (-1, 1) if center[0] else (1,):
+            distance = ((position - np.array(center) * (sign, 1, 1)) / np.asarray(radius, float)) ** 2
+            found = np.maximum(found, np.exp(-distance.sum(-1) / 2))
+        return found
+
+    def polygon(outline):
+        scale = 4
+        mask = np.zeros((height * scale, width * scale), np.uint8)
+        cv2.fillPoly(mask, [np.round((outline + 0.5) * scale * 16 - 8).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        return mask
+
+    def soft(outline, edge):
+        """0.5 on the outline, to 1 inside and 0 outside over ``edge`` texels."""
+        mask = polygon(outline)
+        inner = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 5)
+        outer = cv2.distanceTransform((mask <= 127).astype(np.uint8), cv2.DIST_L2, 5)
+        field = cv2.resize((inner - outer).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) / 4
+        return np.clip(0.5 + field / edge, 0, 1)
+
+    def noise(sigma, stretch=1.0):
+        raw = generator.standard_normal((height, width)).astype(np.float32)
+        raw = cv2.GaussianBlur(raw, (0, 0), sigmaX=sigma, sigmaY=sigma * stretch)
+        return raw / raw.std()
+
+    lips = np.concatenate([_smooth(texels[76:83]), _smooth(texels[[82, 83, 84, 85, 86, 87, 76]])])
+    brows = np.zeros((height, width))
+    for upper, lower in ((slice(33, 38), [38, 39, 40, 41]), (slice(42, 47), [47, 48, 49, 50])):
+        outline = np.concatenate([texels[upper], texels[lower]])
+        brows = np.maximum(brows, soft(_round(outline), BROW_EDGE * 2))
+    # fine hairs: the field of the brows is torn a little along slanted lines
+    brows = np.clip(brows + 0.05 * noise(0.8, 2.5) * (brows > 0), 0, 1)
+    x, y, z = np.moveaxis(position, -1, 0)
+    front = np.clip((z + 0.55) / 0.3, 0, 1)
+    shadow = np.maximum(blob((0.345, -0.095, 0.11), (0.16, 0.05, 0.2)), blob((0.44, -0.07, 0.06), (0.1, 0.05, 0.2)))
+    paint = [soft(lips, LIP_EDGE), brows, blob((0.55, 0.33, 0.04), (0.16, 0.13, 0.3)), shadow]
+
+    lower_face = 1 / (1 + np.exp(-(y - 0.86 + 0.42 * np.abs(x)) / 0.035))  # moustache line rises to the sideburns
+    sides = np.clip((np.abs(x) - 0.66 + 0.10 * y) / 0.08, 0, 1) * np.clip((y + 0.06) / 0.38, 0, 1)
+    chin_strap = lower_face * (1 - blob((0.46, 0.62, 0.05), (0.17, 0.17, 0.3)))
+    moustache = blob((0.10, 0.600, 0.32), (0.10, 0.030, 0.2))
+    around = np.clip((y - 0.70 + 0.30 * (np.abs(x) > 0.24)) / 0.1, 0, 1) * lower_face
+    beard = np.clip(np.maximum.reduce([around * chin_strap, moustache, sides]), 0, 1) * (1 - soft(lips, 3.0))
+    beard *= np.clip((z + 0.85) / 0.12, 0, 1) * np.clip((1.33 - y) / 0.08, 0, 1)
+    beard = cv2.GaussianBlur(beard.astype(np.float32), (0, 0), 3.0)
+    cavities = 0.55 * blob((0.20, 0.02, 0.07), (0.035, 0.05, 0.1)) + 0.40 * blob(
+        (0.21, -0.06, 0.12), (0.07, 0.06, 0.12)
+    )
+    cavities += 0.35 * blob((0.345, -0.115, 0.12), (0.17, 0.028, 0.2))
+    cavities += 0.50 * blob((0.215, 0.45, 0.20), (0.022, 0.055, 0.1)) + 0.30 * blob(
+        (0, 0.985, 0.25), (0.15, 0.035, 0.1)
+    )
+    cavities += 0.30 * blob((0.315, 0.74, 0.15), (0.03, 0.035, 0.1)) + 0.16 * blob(
+        (0, 0.595, 0.33), (0.022, 0.055, 0.1)
+    )
+    nostril = blob((0.085, 0.497, 0.365), (0.042, 0.016, 0.06))
+    upper_lip = soft(np.concatenate([_smooth(texels[76:83]), _smooth(texels[[92, 91, 90, 89, 88]])]), 4.0)
+    cavities = np.clip(cavities + 0.22 * upper_lip, 0, 0.75) + 1.2 * nostril
+    pores = np.clip(0.5 + 0.16 * noise(0.8) + 0.10 * noise(3.5), 0, 1)
+    growth = [beard, np.clip(cavities, 0, 1), pores]
+
+    red = np.maximum.reduce(
+        [blob((0, 0.42, 0.48), 0.12), 0.8 * blob((0.52, 0.32, 0.05), 0.18), 0.5 * blob((0, 1.16, 0.27), 0.14)]
+    )
+    fold = [_smooth(np.array(points)) for points in ([(-0.235, 0.43, 0.2), (-0.30, 0.55, 0.2), (-0.37, 0.70, 0.16)],)]
+    folds = np.zeros((height, width), np.float32)
+    lines = [fold[0], [(-0.235, 0.12, 0.13), (-0.31, 0.155, 0.12), (-0.40, 0.155, 0.09)]]
+    lines += [
+        [(-0.45, -0.50, 0.1), (-0.2, -0.52, 0.22), (0, -0.51, 0.24)],
+        [(-0.42, -0.62, 0.05), (-0.2, -0.64, 0.18), (0, -0.63, 0.18)],
+    ]
+    lines += [
+        [(-0.56, -0.02, -0.08), (-0.64, -0.05, -0.18)],
+        [(-0.56, 0.03, -0.06), (-0.64, 0.06, -0.16)],
+        [(-0.06, -0.27, 0.25), (-0.05, -0.16, 0.245)],
+    ]
+    for line in lines:
+        for sign in (1, -1):
+            rays = np.array(line) * (sign, 1, 1) - (0, 0.20, -0.62)
+            angles = np.stack(
+                [np.arctan2(rays[:, 0], rays[:, 2]), np.arcsin(rays[:, 1] / np.linalg.norm(rays, axis=1))], 1
+            )
+            path = np.round(texel_of(np.degrees(angles)) * 16).astype(np.int32)
+            cv2.polylines(folds, [path], False, 1.0, 1, cv2.LINE_8, 4)
+    folds = np.clip(cv2.GaussianBlur(folds, (0, 0), 1.1) * 2.4, 0, 1)
+    strands = np.clip(0.5 + 0.16 * noise(0.9, 14) + 0.10 * noise(2.8, 12), 0, 1)
+    spots = (noise(0.9) > 2.0).astype(np.float32) * blob((0.35, 0.25, 0.1), (0.3, 0.16, 0.4))
+    freckles = cv2.GaussianBlur(spots.astype(np.float32), (0, 0), 0.7)
+    tone = [red, folds, strands, np.clip(freckles * 1.6, 0, 1)]
+    return Maps(*(np.round(np.stack(part, -1) * 255).astype(np.uint8) for part in (paint, growth, tone)))
+
+
+def texel_of(angles: np.ndarray) -> np.ndarray:
+    """(P, 2) places on the textures of directions (P, 2), azimuth and elevation in degrees."""
+    column = np.interp(angles[:, 0], AZIMUTHS, np.arange(len(AZIMUTHS)))
+    row = np.interp(angles[:, 1], ELEVATIONS, np.arange(len(ELEVATIONS)))
+    return np.stack([column, row], 1) * TEXELS
+
+
+@cache
+def curve_matrix(count: int, samples: int) -> np.ndarray:
+    """(samples, count) float32: a smooth curve through ``count`` points as a weighted sum of them."""
+    from scipy.interpolate import CubicSpline
+
+    spline = CubicSpline(np.arange(count), np.eye(count), bc_type="natural")
+    return spline(np.linspace(0, count - 1, samples)).astype(np.float32)
+
+
+def _smooth(points: np.ndarray, samples: int = 24) -> np.ndarray:
+    return curve_matrix(len(points), samples) @ points
+
+
+def _round(points: np.ndarray) -> np.ndarray:
+    """A closed smooth outline through points (P, 2)."""
+    turned = np.concatenate([points[-3:], points, points[:3]])
+    curve = curve_matrix(len(turned), (len(turned) - 1) * 6 + 1) @ turned
+    return curve[12:-18]
