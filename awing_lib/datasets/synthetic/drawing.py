@@ -18,6 +18,9 @@ VIEW_CENTER = np.array([0.0, 0.40, -0.30])
 TOLERANCE = 0.07
 """How far behind the drawn surface a landmark may lie and still count as seen."""
 FAR = -1e3
+DRAWN_BY_KEYS = [*range(60, 76), *range(88, 96)]
+"""Landmarks of the eyes and of the inner lips: what they bound is drawn through them, not on the surface's grid."""
+CIRCLE = np.stack([np.cos(np.arange(24) * np.pi / 12), np.sin(np.arange(24) * np.pi / 12)], 1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def geometry(face: Face, size: int) -> Geometry:
     surface = head.surface(keys)
     eyeballs = head.eyeballs(keys)
     turn = rotation(face.yaw, face.pitch, face.roll)
-    points = np.concatenate([keys[:96], gaze_points(eyeballs, face.gaze)])
+    points = np.concatenate([_on_surface(surface, head.key_angles[:96]), gaze_points(eyeballs, face.gaze)])
+    points[DRAWN_BY_KEYS] = keys[DRAWN_BY_KEYS]
     upright = rotation(face.yaw, face.pitch, 0)
     points[:33] = _contour(surface, upright, points[:33])
     unplaced = Geometry(keys, surface, eyeballs, turn, face.scale, face.distance, np.zeros(2), points, points[:, 0])
@@ -67,13 +71,19 @@ def geometry(face: Face, size: int) -> Geometry:
     return Geometry(keys, surface, eyeballs, turn, face.scale, face.distance, shift, pixels + shift, depth)
 
 
+def _on_surface(surface: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Points (..., 3) of the drawn surface (3, R, C) that lie at ``angles`` (..., 2) on the neutral head."""
+    flat = (texel_of(angles.reshape(-1, 2)) / TEXELS).astype(np.float32)
+    found = [cv2.remap(part, flat[:, :1].copy(), flat[:, 1:].copy(), cv2.INTER_LINEAR)[:, 0] for part in surface]
+    return np.stack(found, -1).reshape(*angles.shape[:-1], 3)
+
+
 def _contour(surface: np.ndarray, upright: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The contour (33, 3) as it is annotated: where the far cheek hides the jaw line, the point on the cheek's rim."""
     angles = model().key_angles[:33]
     steps = np.linspace(0, 0.85, 24)
     path = np.stack([angles[:, :1] * (1 - steps), np.broadcast_to(angles[:, 1:], (33, 24))], -1)
-    texels = (texel_of(path.reshape(-1, 2)) / TEXELS).astype(np.float32).reshape(33, 24, 2)
-    found = np.stack([cv2.remap(part, texels[..., 0], texels[..., 1], cv2.INTER_LINEAR) for part in surface], -1)
+    found = _on_surface(surface, path)
     outwards = (found - VIEW_CENTER) @ upright[0] * np.sign(angles[:, :1])
     best = outwards.argmax(1)
     best[np.abs(angles[:, 0]) < 12] = 0  # the chin's own outline does not move sideways
@@ -126,8 +136,10 @@ def draw(face: Face, generator: np.random.Generator, size: int = 256) -> tuple[n
 def _behind(place: Geometry, seen: np.ndarray, size: int) -> np.ndarray:
     """(98,) whether the drawn surface lies clearly in front of the landmark."""
     x, y = np.clip(np.round(place.landmarks).astype(int), 0, size - 1).T
-    # on the rim of the face the next pixel may lie much nearer: the farthest of 3 x 3 counts
-    return cv2.erode(seen, np.ones((3, 3), np.uint8))[y, x] > place.depth + TOLERANCE
+    before = seen[y, x]
+    # the contour runs along the rim, where the next pixel may lie much nearer: the farthest of 3 x 3 counts
+    before[:33] = cv2.erode(seen, np.ones((3, 3), np.uint8))[y[:33], x[:33]]
+    return before > place.depth + TOLERANCE
 
 
 def _under(alpha: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -265,7 +277,8 @@ def _eye(image: np.ndarray, face: Face, place: Geometry, seen: np.ndarray, eye: 
     first = 60 + 8 * eye
     keys = place.keys[first : first + 8]
     lids, depth = place.project(keys)
-    area = lids[:, 0] @ np.roll(lids[:, 1], -1) - lids[:, 1] @ np.roll(lids[:, 0], -1)
+    (x, y), (next_x, next_y) = lids.T, lids[[1, 2, 3, 4, 5, 6, 7, 0]].T
+    area = (x * next_y - y * next_x).sum()
     box = _box(lids, 0.14 * unit, image.shape[-1])
     if area < max(0.004 * unit**2, 2) or box is None:
         return
@@ -283,17 +296,16 @@ def _eye(image: np.ndarray, face: Face, place: Geometry, seen: np.ndarray, eye: 
     # white of the eye: a ball lit like the skin, darker under the upper lid
     brightness = light.around + light.lamp * max(0.15, 0.75 * light.direction[2] + 0.2)
     y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - np.float32(lids[:, 1].min())
-    height = max(np.ptp(lids[:, 1]), 1.0)
+    height = max(lids[:, 1].max() - lids[:, 1].min(), 1.0)
     lid_shadow = np.float32(0.60) + np.float32(0.40) * np.clip(y / np.float32(0.55 * height), 0, 1)
     shape = (3, *free.shape)
     blend(window, np.broadcast_to(plane(np.array([0.93, 0.91, 0.89]) * brightness) * lid_shadow, shape), opening)
     center = place.eyeballs[eye]
     looking = (gaze_points(place.eyeballs, face.gaze)[eye] - center) / EYEBALL
-    right = np.cross([0, 1, 0], looking)
-    right /= np.linalg.norm(right)
-    up = np.cross(looking, right)
-    angle = np.linspace(0, 2 * np.pi, 25)[:-1, None]
-    ring = np.cos(angle) * right + np.sin(angle) * up
+    flat = np.hypot(looking[0], looking[2])
+    right = np.array([looking[2] / flat, 0, -looking[0] / flat])
+    up = np.array([-looking[1] * looking[0] / flat, flat, -looking[1] * looking[2] / flat])
+    ring = CIRCLE[:, :1] * right + CIRCLE[:, 1:] * up
     radius = 0.066
     for part, colour in ((1.0, look.iris * 0.45), (0.86, look.iris * 1.05), (0.44, np.array([0.02, 0.02, 0.025]))):
         circle, _ = place.project(center + looking * np.sqrt(EYEBALL**2 - (part * radius) ** 2) + ring * radius * part)

@@ -21,8 +21,8 @@ EYEBALL = 0.135
 """Radius of the eyeball."""
 
 # Grid of directions from CENTER, in degrees: dense on the face, coarse behind it.
-AZIMUTHS = np.r_[np.linspace(-180, -84, 9)[:-1], np.linspace(-84, 84, 45), np.linspace(84, 180, 9)[1:]]
-ELEVATIONS = np.r_[np.linspace(-90, -50, 7)[:-1], np.linspace(-50, 56, 37), np.linspace(56, 90, 5)[1:]]  # y down
+AZIMUTHS = np.r_[np.linspace(-180, -84, 9)[:-1], np.linspace(-84, 84, 39), np.linspace(84, 180, 9)[1:]]
+ELEVATIONS = np.r_[np.linspace(-90, -50, 7)[:-1], np.linspace(-50, 56, 31), np.linspace(56, 90, 5)[1:]]  # y down
 
 
 def _spaced(points, count: int) -> np.ndarray:
@@ -38,8 +38,8 @@ def _spaced(points, count: int) -> np.ndarray:
 def _design() -> tuple[np.ndarray, np.ndarray]:
     """The neutral face: landmarks (98, 3), and further key points (K, 3) that shape the rest of the head."""
     face = np.full((98, 3), np.nan)
-    jaw = [(-0.845, -0.06, -0.78), (-0.835, 0.25, -0.74), (-0.795, 0.57, -0.62), (-0.685, 0.86, -0.36)]
-    jaw += [(-0.465, 1.10, -0.04), (-0.20, 1.245, 0.13), (0, 1.28, 0.17)]
+    jaw = [(-0.845, -0.06, -0.78), (-0.835, 0.25, -0.74), (-0.785, 0.585, -0.62), (-0.63, 0.88, -0.36)]
+    jaw += [(-0.385, 1.115, -0.04), (-0.20, 1.245, 0.13), (0, 1.28, 0.17)]
     face[:17] = _spaced(jaw, 17)
     face[33:36] = (-0.63, -0.145, -0.10), (-0.495, -0.235, 0.08), (-0.36, -0.248, 0.165)
     face[36:38] = (-0.25, -0.222, 0.205), (-0.158, -0.20, 0.225)
@@ -293,9 +293,11 @@ class _Model:
         modes["upper_lip"] += _bumps(keys, (0.17, 0.46, 0.25), 0.09, (0.02, -0.045, 0)) + _bumps(
             keys, (0.3, 0.13, 0.12), 0.1, (0, -0.03, 0.02)
         )
-        modes["brow_raise"] = _bumps(keys, (0.38, -0.22, 0.12), 0.17, (0, -0.11, 0)) + _bumps(
-            keys, (0.345, -0.068, 0.1), 0.06, (0, -0.012, 0)
-        )
+        modes["brow_raise"] = _bumps(keys, (0.36, -0.46, 0.12), 0.15, (0, -0.07, 0))
+        modes["brow_raise"] += _bumps(keys, (0.345, -0.068, 0.1), 0.06, (0, -0.012, 0))
+        left_brow = [-0.075, -0.105, -0.115, -0.11, -0.10, -0.10, -0.11, -0.11, -0.10]
+        modes["brow_raise"][33:42, 1] = left_brow
+        modes["brow_raise"][[WFLW_98.mirror[index] for index in range(33, 42)], 1] = left_brow
         modes["frown"] = _bumps(keys, (0.16, -0.18, 0.22), 0.12, (-0.045, 0.07, 0.015)) + _bumps(
             keys, (0.35, -0.2, 0.13), 0.1, (-0.01, 0.035, 0)
         )
@@ -321,8 +323,8 @@ class _Model:
             asymmetry: (len(IDENTITY),) in standard deviations, applied to one half more than to the other.
             expression: the movements.
         """
-        keys = self.keys + np.tensordot(identity, self.identity, 1) + np.tensordot(lips, self.lips, 1)
-        one_sided = np.tensordot(asymmetry, self.identity, 1)
+        keys = self.keys + np.einsum("i,ika->ka", identity, self.identity) + np.einsum("i,ika->ka", lips, self.lips)
+        one_sided = np.einsum("i,ika->ka", asymmetry, self.identity)
         keys += one_sided * np.tanh(self.keys[:, :1] / 0.2)
         for name, mode in self.expression.items():
             amount = getattr(expression, name)
@@ -343,7 +345,8 @@ class _Model:
 
     def surface(self, keys: np.ndarray) -> np.ndarray:
         """(3, R, C) float32 grid of surface points, x, y and z, of the face with these key points (K, 3)."""
-        moved = np.ascontiguousarray((keys - self.keys).T.astype(np.float32)) @ self.carry
+        # einsum, not @: a matrix product would wake the threads of a library whose help costs more than it saves
+        moved = np.einsum("ka,kv->av", (keys - self.keys).astype(np.float32), self.carry)
         return self.planes + moved.reshape(self.planes.shape)
 
     def eyeballs(self, keys: np.ndarray) -> np.ndarray:

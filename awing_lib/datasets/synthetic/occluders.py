@@ -32,6 +32,7 @@ class Scene:
         skin: (3,) RGB in [0, 1], the colour of the person's hands.
         light: (2,) unit vector in the image, y down, to where the light comes from.
         hair: (3,) RGB in [0, 1], or None for any plausible colour.
+        cloth: (3,) RGB in [0, 1], the colour of the sleeves, or None for any restrained colour.
 
     Raises:
         OccluderError: a field has another shape or values out of range.
@@ -42,9 +43,11 @@ class Scene:
     skin: np.ndarray
     light: np.ndarray
     hair: np.ndarray | None = None
+    cloth: np.ndarray | None = None
 
     def __post_init__(self):
-        colours = {"skin": self.skin} if self.hair is None else {"skin": self.skin, "hair": self.hair}
+        colours = {"skin": self.skin, "hair": self.hair, "cloth": self.cloth}
+        colours = {name: value for name, value in colours.items() if name == "skin" or value is not None}
         for name, value, shape in (
             ("landmarks", self.landmarks, (98, 2)),
             ("light", self.light, (2,)),
@@ -122,8 +125,8 @@ def _tones(colour: tuple, gloss: float, depth: float) -> np.ndarray:
     rich = colour ** (1 + 0.35 * depth)  # a darker tone of the same hue, more saturated
     tones = np.array(
         [
-            _mix(colour, rich * 0.22, depth),
-            _mix(colour, rich * 0.62, depth),
+            _mix(colour, rich * 0.3, depth),
+            _mix(colour, rich * 0.66, depth),
             _mix(colour, rich * 0.95, 0.4 * depth),
             colour,
             _mix(colour, (1.0, 0.97, 0.92), 0.2 + 0.15 * gloss),
@@ -146,11 +149,15 @@ def _capsules(joints: np.ndarray, radii) -> np.ndarray:
     # where the two common tangents touch the circles
     open_ = np.arccos(np.clip((radii[:-1] - radii[1:]) / lengths, -0.98, 0.98))[:, None]
     heading = np.arctan2(steps[:, 1], steps[:, 0])[:, None]
-    back = heading + open_ + _TURN * (2 * np.pi - 2 * open_)
-    front = heading - open_ + _TURN * 2 * open_
-    first = joints[:-1, None] + radii[:-1, None, None] * np.stack([np.cos(back), np.sin(back)], -1)
-    last = joints[1:, None] + radii[1:, None, None] * np.stack([np.cos(front), np.sin(front)], -1)
-    return np.concatenate([first, last], 1)
+    count = len(_TURN)
+    angles = np.concatenate([heading + open_ + _TURN * (2 * np.pi - 2 * open_), heading - open_ + _TURN * 2 * open_], 1)
+    outlines = np.empty((len(steps), 2 * count, 2))
+    np.cos(angles, out=outlines[..., 0])
+    np.sin(angles, out=outlines[..., 1])
+    for half, ends, sizes in ((slice(count), joints[:-1], radii[:-1]), (slice(count, None), joints[1:], radii[1:])):
+        outlines[:, half] *= sizes[:, None, None]
+        outlines[:, half] += ends[:, None]
+    return outlines
 
 
 _CIRCLE = np.stack([np.cos(_ANGLES := np.linspace(0, 2 * np.pi, 24, endpoint=False)), np.sin(_ANGLES)], 1)
@@ -161,7 +168,7 @@ def _ellipses(centres, axes, angles=0.0) -> np.ndarray:
     centres = np.atleast_2d(np.asarray(centres, float))
     points = _CIRCLE * np.asarray(axes, float).reshape(-1, 1, 2)
     cos, sin = np.cos(angles), np.sin(angles)
-    turn = np.moveaxis(np.array([[cos, sin], [-sin, cos]]), (0, 1), (-2, -1)).reshape(-1, 2, 2)
+    turn = np.array([[cos, sin], [-sin, cos]]).reshape(2, 2, -1).transpose(2, 0, 1)
     return centres[:, None] + points @ turn
 
 
@@ -229,7 +236,7 @@ class _Canvas:
         self.right = np.array([self.down[1], -self.down[0]])
 
     def frame(self, anchor, angle: float = 0.0, side: int = 1, scale: float = 1.0) -> Callable:
-        """Maps points (..., 2), in units, to pixels: turned by ``angle`` degrees, mirrored for side -1, hung on the face."""
+        """Maps points (..., 2), in units, to pixels: turned by ``angle`` degrees, mirrored for side -1, face-wise."""
         cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
         turn = np.array([[cos * side, sin], [-sin * side, cos]])  # row vectors: (x, y) @ turn
         matrix = turn @ np.array([self.right, self.down]) * (self.scene.unit * scale)
@@ -274,13 +281,14 @@ class _Relief:
 
     def part(self, points: np.ndarray, margin: float = 0.04) -> "_Relief":
         """A smaller window of the same relief, around these points."""
-        small = _Relief(self.canvas, [points], margin)
-        first = np.clip(small.origin - self.origin, 0, self.cover.shape[::-1])
-        last = np.clip(small.origin + small.cover.shape[::-1] - self.origin, first, self.cover.shape[::-1])
-        window = slice(first[1], last[1]), slice(first[0], last[0])
-        small.origin = self.origin + first
-        small.empty = self.empty or bool((last - first < 2).any())
-        small.window = tuple(slice(start, start + size) for start, size in zip(small.origin[::-1], (last - first)[::-1], strict=True))
+        small = object.__new__(_Relief)
+        small.canvas, small.unit = self.canvas, self.unit
+        x0, y0, x1, y1 = _bounds(points, margin * self.unit, self.cover.shape, self.origin)
+        window = slice(y0, y1), slice(x0, x1)
+        small.origin = self.origin + np.array((x0, y0))
+        small.empty = self.empty or min(x1 - x0, y1 - y0) < 2
+        left, top = small.origin.tolist()
+        small.window = slice(top, top + y1 - y0), slice(left, left + x1 - x0)
         small.height, small.cover, small.tone = self.height[window], self.cover[window], self.tone[window]
         return small
 
@@ -295,13 +303,17 @@ class _Relief:
         if min(x1 - x0, y1 - y0) < 2:
             return
         part = np.zeros((y1 - y0, x1 - x0), np.uint8)
-        self._fill(part, outlines, self.origin + (x0, y0))
+        self._fill(part, outlines, self.origin + np.array((x0, y0)))
         near = cv2.distanceTransform(part, cv2.DIST_L2, 3)
-        near *= 1 / (radius * self.unit)
-        np.minimum(near, 1, out=near)
-        dome = cv2.sqrt(near * (2 - near))  # the profile of a circle
-        dome *= rise * radius * self.unit
-        dome += np.where(part > 127, np.float32(lift * self.unit), np.float32(0))
+        reach = radius * self.unit
+        np.minimum(near, reach, out=near)
+        dome = 2 * reach - near
+        dome *= near
+        dome = cv2.sqrt(dome, dst=dome)  # the profile of a circle
+        if rise != 1:
+            dome *= rise
+        if lift:
+            np.add(dome, lift * self.unit, out=dome, where=part > 127)
         region = slice(y0, y1), slice(x0, x1)
         np.maximum(self.height[region], dome, out=self.height[region])
         np.maximum(self.cover[region], part, out=self.cover[region])
@@ -330,7 +342,9 @@ class _Relief:
         across += along
         across += 1
         tone /= cv2.sqrt(across)
-        hollow = cv2.addWeighted(height, crease * 3.2 / self.unit, cv2.blur(height, (self._odd(0.16),) * 2), -crease * 3.2 / self.unit, 0)
+        hollow = cv2.addWeighted(
+            height, crease * 3.2 / self.unit, cv2.blur(height, (self._odd(0.16),) * 2), -crease * 3.2 / self.unit, 0
+        )
         tone += np.minimum(hollow, 0, out=hollow)
         tone += np.float32(0.2 * _FACING)
         self.tone = tone
@@ -355,24 +369,26 @@ class _Relief:
         """Let the parts piled up so far keep the light from what lies behind them."""
         if self.empty:
             return
-        away = -self.canvas.scene.light * reach * self.unit
-        pad = int(np.ceil((reach + 0.1) * self.unit))
-        first = np.maximum(self.origin - pad, 0)
-        last = np.minimum(self.origin + self.cover.shape[::-1] + pad, self.canvas.alpha.shape[::-1])
-        shift = self.origin - first
-        size = tuple((last - first).tolist())
-        # at half the size: it is blurred anyway
-        small = (max(1, size[0] // 2), max(1, size[1] // 2))
-        ratio = np.array(small) / size
-        matrix = np.array([[ratio[0], 0, 0], [0, ratio[1], 0]], np.float32)
+        away = (-reach * self.unit * self.canvas.scene.light).tolist()
+        pad = math.ceil((reach + 0.1) * self.unit)
+        rows, columns = self.window
+        limit = self.canvas.alpha.shape
+        window = (
+            slice(max(rows.start - pad, 0), min(rows.stop + pad, limit[0])),
+            slice(max(columns.start - pad, 0), min(columns.stop + pad, limit[1])),
+        )
+        size = window[1].stop - window[1].start, window[0].stop - window[0].start
+        small = max(1, size[0] // 2), max(1, size[1] // 2)  # it is blurred: half the size will do
+        x, y = small[0] / size[0], small[1] / size[1]
         blur = (2 * round(0.09 * self.unit / 4) + 1,) * 2
-        matrix[:, 2] = shift * ratio
-        near = cv2.blur(cv2.warpAffine(self.cover, matrix, small), blur)
-        matrix[:, 2] = (shift + away) * ratio
-        far = cv2.blur(cv2.blur(cv2.warpAffine(self.cover, matrix, small), blur), blur)
-        shadow = np.maximum(far, near // 2)  # where it touches, from all sides
+
+        def cast(dx, dy):
+            shift = columns.start - window[1].start + dx, rows.start - window[0].start + dy
+            matrix = np.array([[x, 0, shift[0] * x], [0, y, shift[1] * y]], np.float32)
+            return cv2.blur(cv2.warpAffine(self.cover, matrix, small), blur)
+
+        shadow = cv2.max(cv2.blur(cast(*away), blur), cast(0, 0) // 2)  # where it touches, from all sides
         shadow = cv2.resize(shadow, size, interpolation=cv2.INTER_LINEAR)
-        window = slice(first[1], last[1]), slice(first[0], last[0])
         self.canvas.darken(self.canvas.image[window], shadow, strength)
 
     def paint(self, ramp: np.ndarray, mask: np.ndarray | None = None, opacity: float = 1.0, edge: float = 0.25) -> None:
@@ -405,19 +421,28 @@ class _Relief:
 
 
 # -- hands ------------------------------------------------------------------------------------------------------------
-# A hand has its own frame, in units: fingers point to -y, the knuckles lie about y = 0, the wrist at y = 1; the thumb is
-# on the side of +x. Fingers in the order index, middle, ring, little finger.
+# A hand has its own frame, in units: fingers point to -y, the knuckles lie about y = 0, the wrist at y = 1; the thumb
+# is on the side of +x. Fingers in the order index, middle, ring, little finger.
 
 _KNUCKLES = np.array([(0.30, 0.01), (0.10, -0.045), (-0.105, -0.01), (-0.295, 0.085)])
 _BONES = np.array([(0.45, 0.27, 0.19), (0.50, 0.31, 0.20), (0.46, 0.29, 0.20), (0.36, 0.21, 0.17)])
-_RADII = np.array([(0.108, 0.102, 0.088, 0.070), (0.110, 0.105, 0.090, 0.072), (0.104, 0.099, 0.085, 0.068), (0.092, 0.084, 0.074, 0.060)])
-_PALM = np.array([(0.40, 0.0), (0.28, -0.09), (0.08, -0.13), (-0.14, -0.09), (-0.34, 0.01), (-0.405, 0.16), (-0.36, 0.55),
-                  (-0.255, 0.90), (-0.245, 1.06), (0.245, 1.06), (0.27, 0.88), (0.385, 0.6), (0.415, 0.28)])  # fmt: skip
+_RADII = np.array(
+    [
+        (0.108, 0.102, 0.088, 0.070),
+        (0.110, 0.105, 0.090, 0.072),
+        (0.104, 0.099, 0.085, 0.068),
+        (0.092, 0.084, 0.074, 0.060),
+    ]
+)
+_PALM = np.array(
+    ((0.40, 0.0), (0.28, -0.09), (0.08, -0.13), (-0.14, -0.09), (-0.34, 0.01), (-0.405, 0.16), (-0.36, 0.55),
+     (-0.255, 0.90), (-0.245, 1.06), (0.245, 1.06), (0.27, 0.88), (0.385, 0.6), (0.415, 0.28))
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Pose:
-    """How a hand is held: per finger the sideways angle (degrees, positive to the thumb) and how far it is curled (0 to 1)."""
+    """How a hand is held: each finger's sideways angle (degrees, positive to the thumb), and its curl from 0 to 1."""
 
     spread: tuple
     curl: tuple
@@ -453,10 +478,14 @@ def _hand(canvas: _Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_
     scale = float(np.hypot(*(place((0.0, 1.0)) - place((0.0, 0.0))))) / unit  # a hand's units in the face's
 
     bend = np.radians(arm)
-    forearm = np.array([(0.0, 1.0), (np.sin(bend) * 1.1, 1.0 + 1.1 * np.cos(bend)), (np.sin(bend) * 3, 1.0 + 3 * np.cos(bend))])
+    forearm = np.array(
+        [(0.0, 1.0), (np.sin(bend) * 1.1, 1.0 + 1.1 * np.cos(bend)), (np.sin(bend) * 3, 1.0 + 3 * np.cos(bend))]
+    )
     arm_outline = _capsules(place(forearm), np.array([0.245, 0.29, 0.40]) * scale * unit)
     palm_outline = _curve(place(_PALM), 52, closed=True)
-    shapes = [_capsules(joints, radii * scale * unit) for joints, radii, _ in fingers]
+    # folded fingers press against each other
+    wide = [1.1 if pose.palm and curl > 0.6 else 1.0 for *_, curl in fingers]
+    shapes = [_capsules(joints, radii * scale * unit * w) for (joints, radii, _), w in zip(fingers, wide, strict=True)]
     thumb = np.array(pose.thumb) if pose.thumb else None
     if thumb is not None:
         thumb = thumb + generator.normal(0, 0.012, (4, 2)) * ((0,), (0.5,), (1,), (1,))
@@ -467,10 +496,10 @@ def _hand(canvas: _Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_
     if relief.empty:
         return
     relief.pile(arm_outline, 0.28 * scale, rise=0.6)
-    relief.pile([palm_outline], 0.26 * scale, lift=0.0, rise=0.75)
-    for (joints, radii, curl), shape in reversed(list(zip(fingers, shapes, strict=True))):
+    relief.pile([palm_outline], 0.26 * scale, rise=0.66)  # as high as the forearm, so that no step shows
+    for (_, _, curl), shape in reversed(list(zip(fingers, shapes, strict=True))):
         folded = pose.palm and curl > 0.6
-        relief.pile(shape, 0.105 * scale, lift=(0.20 if folded else 0.085) * scale)
+        relief.pile(shape, 0.105 * scale, lift=(0.16 if folded else 0.085) * scale)
     if thumb is not None:
         across = pose.palm and pose.thumb is _THUMB_ACROSS
         if across:
@@ -480,27 +509,35 @@ def _hand(canvas: _Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_
             relief.pile(thumb_shape, 0.125 * scale, lift=0.07 * scale)
             tips.append((thumb[-2], thumb[-1], thumb_radii[-1]))
     if not pose.palm:
-        relief.bump(place(_KNUCKLES + (0.0, 0.02)), 0.08 * scale, 0.05 * scale)
-        valleys = (_KNUCKLES[:-1] + _KNUCKLES[1:]) / 2 + (0.0, 0.0)
-        relief.bump(place(valleys), 0.045 * scale, -0.05 * scale)
+        relief.bump(place(np.add(_KNUCKLES, (0.0, 0.02))), 0.08 * scale, 0.05 * scale)
+        valleys = (_KNUCKLES[:-1] + _KNUCKLES[1:]) / 2
+        relief.bump(place(valleys), 0.045 * scale, -0.03 * scale)
     relief.light(smooth=0.02 * scale)
 
     wrinkles = []
     if pose.palm:
-        wrinkles += [place(_bezier((0.36, 0.12), (0.12, 0.24), (-0.2, 0.40))), place(_bezier((-0.38, 0.22), (-0.1, 0.2), (0.12, 0.04)))]
+        wrinkles += [
+            place(_bezier((0.36, 0.12), (0.12, 0.24), (-0.2, 0.40))),
+            place(_bezier((-0.38, 0.22), (-0.1, 0.2), (0.12, 0.04))),
+        ]
         wrinkles.append(place(_bezier((0.34, 0.16), (0.02, 0.45), (0.08, 0.92))))
+    folds = []  # joint, the one after it, the one before it, radius there, shift along the finger in radii
     for joints, radii, curl in fingers:
-        for joint in range(1, len(radii) - 1):
-            along = joints[joint + 1] - joints[joint - 1]
-            length = np.hypot(*along)
-            if length < 0.12 * unit or curl > 0.5:
-                continue
-            along, width = along / length, radii[joint] * scale * unit
-            over = np.array([-along[1], along[0]])
-            for shift in (-0.22, 0.22) if joint == 1 else (0.0,):
-                middle = joints[joint] + along * shift * width
-                reach = 0.62 - abs(shift)
-                wrinkles.append(_bezier(middle - over * width * reach, middle + along * shift * width, middle + over * width * reach, 7))
+        if curl <= 0.5:
+            for joint in range(1, len(radii) - 1):
+                shifts = (-0.22, 0.22) if joint == 1 else (0.0,)
+                folds += [
+                    (*joints[joint], *joints[joint + 1], *joints[joint - 1], radii[joint], shift) for shift in shifts
+                ]
+    if folds:
+        folds = np.array(folds)
+        along = folds[:, 2:4] - folds[:, 4:6]
+        along /= np.maximum(np.hypot(*along.T), 1e-6)[:, None]
+        along, over = along[:, None], (along[:, ::-1] * (-1, 1))[:, None]
+        shift, width = folds[:, 7, None, None], folds[:, 6, None, None] * scale * unit
+        t = np.linspace(-1, 1, 5)[:, None]
+        reach = (0.62 - np.abs(shift)) * t
+        wrinkles += list(folds[:, None, :2] + width * (over * reach + along * shift * (1 - 0.5 * t**2)))
     relief.lines(wrinkles, 0.13, 0.011)
     relief.shadow(0.5)
     skin = canvas.scene.skin
@@ -519,11 +556,13 @@ def _hand(canvas: _Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_
 def _nails(canvas, relief, place, tips, scale: float, painted: bool | None) -> None:
     generator, skin = canvas.generator, canvas.scene.skin
     painted = generator.random() < 0.25 if painted is None else painted
-    colour = _mix(skin, (1.0, 0.84, 0.82), 0.42)
+    colour = _mix(skin, (1.0, 0.84, 0.82), 0.32)
     if painted:
-        colour = np.array([(0.62, 0.1, 0.16), (0.75, 0.35, 0.4), (0.3, 0.08, 0.14), (0.85, 0.6, 0.58)][generator.integers(4)])
+        colour = np.array(
+            [(0.62, 0.1, 0.16), (0.75, 0.35, 0.4), (0.3, 0.08, 0.14), (0.85, 0.6, 0.58)][generator.integers(4)]
+        )
     unit = canvas.scene.unit
-    if not tips:
+    if not tips or relief.empty:
         return
     ends = place(np.array([(joint, tip) for joint, tip, _ in tips]))
     heading = ends[:, 1] - ends[:, 0]
@@ -543,12 +582,12 @@ def _nails(canvas, relief, place, tips, scale: float, painted: bool | None) -> N
     nails.paint(_ramp(skin), mask=bed, edge=0, opacity=0.75)
     nails.shade(bed, -0.2)
     nails.lines(list(gleams[:, None] + heading[:, None] * size[:, None] * [[-0.35], [0.35]]), -0.3, 0.02)
-    nails.paint(_ramp(colour, 0.6), mask=nails.mask(plates), edge=0.1)
+    nails.paint(_ramp(colour, 0.5), mask=nails.mask(plates), edge=0.1)
 
 
 def _sleeve(canvas, place, forearm, scale: float) -> None:
     """A cuff and the sleeve behind it."""
-    generator, unit = canvas.generator, canvas.scene.unit
+    generator = canvas.generator
     start = generator.uniform(0.25, 0.7)
     along = forearm[-1] - forearm[0]
     along /= np.hypot(*along)
@@ -556,7 +595,12 @@ def _sleeve(canvas, place, forearm, scale: float) -> None:
     edge = forearm[0] + along * start
     wide = 0.33 + 0.03 * start
     outline = np.array(
-        [edge - over * wide, edge + along * 0.06, edge + over * wide, *(edge + along * 3 + over * wide * s for s in (1.7, -1.7))]
+        [
+            edge - over * wide,
+            edge + along * 0.06,
+            edge + over * wide,
+            *(edge + along * 3 + over * wide * s for s in (1.7, -1.7)),
+        ]
     )
     body = np.concatenate([place(_bezier(outline[0], outline[1] + along * 0.04, outline[2], 9)), place(outline[3:])])
     relief = _Relief(canvas, [body])
@@ -569,15 +613,18 @@ def _sleeve(canvas, place, forearm, scale: float) -> None:
         folds.append(place(_bezier(spot - over * 0.3, spot + along * 0.12, spot + over * 0.3 + along * 0.1, 8)))
     relief.light(smooth=0.03)
     relief.lines(folds, 0.2, 0.035)
-    relief.lines([place(_bezier(*(point + along * 0.09 for point in (outline[0], outline[1], outline[2])), 9))], 0.2, 0.012)
+    relief.lines(
+        [place(_bezier(*(point + along * 0.09 for point in (outline[0], outline[1], outline[2])), 9))], 0.2, 0.012
+    )
     relief.shadow(0.45)
-    relief.paint(_ramp(_cloth(generator), 0.0, 0.9))
+    cloth = canvas.scene.cloth
+    relief.paint(_ramp(_cloth(generator) if cloth is None else cloth, 0.0, 0.9))
 
 
 def _cloth(generator) -> np.ndarray:
     """A restrained colour of clothing."""
-    colours = [(0.16, 0.2, 0.3), (0.82, 0.8, 0.76), (0.2, 0.2, 0.22), (0.46, 0.2, 0.2), (0.32, 0.4, 0.36), (0.55, 0.47, 0.38),
-               (0.38, 0.48, 0.6), (0.7, 0.55, 0.5), (0.62, 0.6, 0.58)]  # fmt: skip
+    colours = [(0.16, 0.2, 0.3), (0.82, 0.8, 0.76), (0.2, 0.2, 0.22), (0.46, 0.2, 0.2), (0.32, 0.4, 0.36)]
+    colours += [(0.55, 0.47, 0.38), (0.38, 0.48, 0.6), (0.7, 0.55, 0.5), (0.62, 0.6, 0.58)]
     return np.clip(np.array(colours[generator.integers(len(colours))]) + generator.normal(0, 0.02, 3), 0.05, 0.95)
 
 
@@ -594,7 +641,11 @@ def _hand_over_mouth(canvas: _Canvas) -> None:
     reach = place((0.0, 0.0)) - place(generator.uniform((-0.08, -0.62), (0.08, -0.4)))
     place = canvas.frame(canvas.mouth + reach, angle, side, size)
     gap = generator.uniform(0, 3)
-    pose = _Pose((2 * gap, 0.5 * gap, -gap, -2.5 * gap), tuple(generator.uniform(0.03, 0.16, 4)), _THUMB_OPEN if generator.random() < 0.6 else _THUMB_ALONG)
+    pose = _Pose(
+        (2 * gap, 0.5 * gap, -gap, -2.5 * gap),
+        tuple(generator.uniform(0.03, 0.16, 4)),
+        _THUMB_OPEN if generator.random() < 0.6 else _THUMB_ALONG,
+    )
     _hand(canvas, place, pose, arm=generator.uniform(-55, -20))
 
 
@@ -602,7 +653,14 @@ def _chin_on_fist(canvas: _Canvas) -> None:
     """The chin rests on a fist."""
     generator, side = canvas.generator, canvas.side()
     size = _size_of_hand(canvas)
-    place = canvas.frame(canvas.chin + canvas.scene.unit * (side * generator.uniform(-0.1, 0.25) * canvas.right + generator.uniform(-0.22, 0.02) * canvas.down), generator.uniform(-20, 12), side, size)
+    place = canvas.frame(
+        canvas.chin
+        + canvas.scene.unit
+        * (side * generator.uniform(-0.1, 0.25) * canvas.right + generator.uniform(-0.22, 0.02) * canvas.down),
+        generator.uniform(-20, 12),
+        side,
+        size,
+    )
     pose = _Pose((3, 1, -1, -4), (0.9, 0.92, 0.92, 0.9), _THUMB_ACROSS, palm=True)
     _hand(canvas, place, pose, arm=generator.uniform(-15, 25))
 
@@ -611,9 +669,18 @@ def _hand_on_cheek(canvas: _Canvas) -> None:
     """The head leans on a hand, its fingers along the cheek."""
     generator, side = canvas.generator, canvas.side()
     jaw = canvas.scene.landmarks[9 if side < 0 else 23]
-    place = canvas.frame(jaw + canvas.scene.unit * (generator.uniform(-0.08, 0.12) * side * canvas.right + generator.uniform(-0.05, 0.2) * canvas.down), generator.uniform(-32, -8), side, _size_of_hand(canvas))
+    place = canvas.frame(
+        jaw
+        + canvas.scene.unit
+        * (generator.uniform(-0.08, 0.12) * side * canvas.right + generator.uniform(-0.05, 0.2) * canvas.down),
+        generator.uniform(-32, -8),
+        side,
+        _size_of_hand(canvas),
+    )
     gap = generator.uniform(1, 7)
-    pose = _Pose((2 * gap, gap, -0.5 * gap, -2 * gap), tuple(np.array([0.1, 0.14, 0.2, 0.3]) + generator.uniform(-0.08, 0.1)), ())
+    pose = _Pose(
+        (2 * gap, gap, -0.5 * gap, -2 * gap), tuple(np.array([0.1, 0.14, 0.2, 0.3]) + generator.uniform(-0.08, 0.1)), ()
+    )
     _hand(canvas, place, pose, arm=generator.uniform(0, 30))
 
 
@@ -691,7 +758,10 @@ def _grip(canvas, place: Callable, front: bool, count: int = 4, thumb: bool = Tr
         return
     jitter = canvas.generator.normal(0, 0.02, (count, 2))
     fingers = [
-        (place(((0.44, y), (0.10, y - 0.02 + jitter[k, 0]), (-0.13 + jitter[k, 1], y + 0.015))), np.array((0.115, 0.105, 0.088)))
+        (
+            place(((0.44, y), (0.10, y - 0.02 + jitter[k, 0]), (-0.13 + jitter[k, 1], y + 0.015))),
+            np.array((0.115, 0.105, 0.088)),
+        )
         for k, y in enumerate(0.02 + 0.195 * np.arange(count))
     ]
     shapes = [_capsules(joints, radii * unit) for joints, radii in fingers]
@@ -704,15 +774,22 @@ def _grip(canvas, place: Callable, front: bool, count: int = 4, thumb: bool = Tr
     relief.light(0.02)
     relief.shadow(0.5)
     relief.paint(ramp)
-    tips = [((0.10, y), (-0.13 + jitter[k, 1], y + 0.015), 0.085) for k, y in enumerate(0.02 + 0.195 * np.arange(count))]
+    tips = [
+        ((0.10, y), (-0.13 + jitter[k, 1], y + 0.015), 0.085) for k, y in enumerate(0.02 + 0.195 * np.arange(count))
+    ]
     _nails(canvas, relief, place, [*tips, *([((0.12, -0.2), (-0.03, -0.30), 0.08)] if thumb else [])], 1.0, None)
 
 
 def _rounded(x0, y0, x1, y1, radius) -> np.ndarray:
     """Outline of a rectangle with round corners."""
-    corners = np.array(((x1 - radius, y1 - radius), (x0 + radius, y1 - radius), (x0 + radius, y0 + radius), (x1 - radius, y0 + radius)))
+    corners = np.array(
+        ((x1 - radius, y1 - radius), (x0 + radius, y1 - radius), (x0 + radius, y0 + radius), (x1 - radius, y0 + radius))
+    )
     turn = np.linspace(0, np.pi / 2, 6)
-    arcs = [corner + radius * np.stack([np.cos(turn + k * np.pi / 2), np.sin(turn + k * np.pi / 2)], 1) for k, corner in enumerate(corners)]
+    arcs = [
+        corner + radius * np.stack([np.cos(turn + k * np.pi / 2), np.sin(turn + k * np.pi / 2)], 1)
+        for k, corner in enumerate(corners)
+    ]
     return np.concatenate(arcs)
 
 
@@ -723,7 +800,11 @@ def _phone(canvas: _Canvas) -> None:
     place = canvas.frame(goal + generator.normal(0, 0.06, 2) * unit, generator.uniform(-14, 14), side)
     hold = canvas.frame(place((0.26, 0.18)), 0, side)
     _grip(canvas, hold, front=False)
-    colour = np.array([(0.13, 0.14, 0.16), (0.86, 0.86, 0.85), (0.24, 0.3, 0.4), (0.72, 0.58, 0.54), (0.2, 0.3, 0.27)][generator.integers(5)])
+    colour = np.array(
+        [(0.13, 0.14, 0.16), (0.86, 0.86, 0.85), (0.24, 0.3, 0.4), (0.72, 0.58, 0.54), (0.2, 0.3, 0.27)][
+            generator.integers(5)
+        ]
+    )
     body = place(_rounded(-0.40, -0.62, 0.40, 0.98, 0.11))
     sheen = [place(((-0.42, 0.5), (0.42, -0.15))), place(((-0.42, 0.62), (0.42, -0.03)))]
     _solid(canvas, [body], _ramp(colour, 0.5), 0.05, 0.7, lines=((sheen, -0.09, 0.05),), shadow=0.5)
@@ -734,12 +815,14 @@ def _phone(canvas: _Canvas) -> None:
     flash = _Relief(canvas, [eyes[2:]])
     flash.blend((0.93, 0.9, 0.82), flash.mask(_ellipses(eyes[2:], (0.028 * unit,) * 2)))
     rows = 0.12 + 0.2 * np.arange(4)
-    _fingers_over(canvas, place, [((0.46, y + 0.03), (0.36, y), (0.20 + 0.02 * (k % 2), y - 0.02)) for k, y in enumerate(rows)])
+    _fingers_over(
+        canvas, place, [((0.46, y + 0.03), (0.36, y), (0.20 + 0.02 * (k % 2), y - 0.02)) for k, y in enumerate(rows)]
+    )
     _fingers_over(canvas, place, [((-0.50, 0.62), (-0.42, 0.42), (-0.30, 0.28))])
 
 
 def _fingers_over(canvas, place, fingers) -> None:
-    """Fingers that reach over an edge: each a row of three joints in the frame of ``place``, from the knuckle to the tip."""
+    """Fingers that reach over an edge: each three joints in the frame of ``place``, from the knuckle to the tip."""
     unit, fingers = canvas.scene.unit, np.asarray(fingers, float)
     shapes = [_capsules(place(joints), np.array((0.11, 0.104, 0.086)) * unit) for joints in fingers]
     relief = _Relief(canvas, shapes)
@@ -748,8 +831,7 @@ def _fingers_over(canvas, place, fingers) -> None:
     relief.light(0.02)
     relief.shadow(0.45)
     relief.paint(_ramp(canvas.scene.skin, 0.05))
-    if not relief.empty:
-        _nails(canvas, relief, place, [(joints[1], joints[2], 0.083) for joints in fingers], 1.0, False)
+    _nails(canvas, relief, place, [(joints[1], joints[2], 0.083) for joints in fingers], 1.0, False)
 
 
 def _lens(canvas, centres, radius: float) -> None:
@@ -759,10 +841,17 @@ def _lens(canvas, centres, radius: float) -> None:
     size = radius * unit
     window = _Relief(canvas, [_ellipses(centres, (size, size)).reshape(-1, 2)], 0.05)
     light = canvas.scene.light
-    for share, colour in ((1.0, (0.34, 0.35, 0.37)), (0.88, (0.07, 0.07, 0.08)), (0.66, (0.13, 0.14, 0.18)), (0.52, (0.05, 0.06, 0.1))):
+    for share, colour in (
+        (1.0, (0.34, 0.35, 0.37)),
+        (0.88, (0.07, 0.07, 0.08)),
+        (0.66, (0.13, 0.14, 0.18)),
+        (0.52, (0.05, 0.06, 0.1)),
+    ):
         window.blend(colour, window.mask(_ellipses(centres, (share * size,) * 2)))
     window.blend((0.25, 0.3, 0.5), window.mask(_ellipses(centres - 0.2 * size * light, (0.26 * size,) * 2)), 0.6)
-    window.blend((0.97, 0.98, 1.0), window.mask(_ellipses(centres + 0.32 * size * light, (0.14 * size, 0.1 * size))), 0.9)
+    window.blend(
+        (0.97, 0.98, 1.0), window.mask(_ellipses(centres + 0.32 * size * light, (0.14 * size, 0.1 * size))), 0.9
+    )
 
 
 def _camera(canvas: _Canvas) -> None:
@@ -792,9 +881,11 @@ def _camera(canvas: _Canvas) -> None:
 def _microphone(canvas: _Canvas) -> None:
     """A singer's microphone in a fist."""
     generator, side, unit = canvas.generator, canvas.side(), canvas.scene.unit
-    place = canvas.frame(canvas.mouth + canvas.down * unit * generator.uniform(0.0, 0.22), generator.uniform(-38, -8), side)
+    place = canvas.frame(
+        canvas.mouth + canvas.down * unit * generator.uniform(0.0, 0.22), generator.uniform(-38, -8), side
+    )
     dark = np.array([(0.14, 0.14, 0.15), (0.14, 0.14, 0.15), (0.62, 0.63, 0.65)][generator.integers(3)])
-    hold = lambda points: place(np.asarray(points) + (0.0, 0.62))  # noqa: E731
+    hold = lambda points: place(np.add(points, (0.0, 0.62)))  # noqa: E731
     _grip(canvas, hold, front=False)
     handle = place(((-0.15, 0.2), (0.15, 0.2), (0.10, 1.75), (-0.10, 1.75)))
     long_ = place(((-0.16, -0.2), (0.16, -0.2), (0.10, 2.6), (-0.10, 2.6)))
@@ -807,29 +898,69 @@ def _microphone(canvas: _Canvas) -> None:
     metal = (0.42, 0.43, 0.45) if generator.random() < 0.6 else (0.2, 0.2, 0.21)
     _solid(canvas, [ball], _ramp(metal, 0.5), 0.25, lines=((mesh, 0.2, 0.012),))
     band = place(((-0.25, -0.035), (0.25, -0.035), (0.25, 0.035), (-0.25, 0.035)))
-    _solid(canvas, [band], _ramp((0.62, 0.62, 0.63), 0.6), 0.25, body=[place(((-0.25, -0.5), (0.25, -0.5), (0.25, 0.5), (-0.25, 0.5)))], shadow=0)
+    _solid(
+        canvas,
+        [band],
+        _ramp((0.62, 0.62, 0.63), 0.6),
+        0.25,
+        body=[place(((-0.25, -0.5), (0.25, -0.5), (0.25, 0.5), (-0.25, 0.5)))],
+        shadow=0,
+    )
     _grip(canvas, hold, front=True)
 
 
 def _mug(canvas: _Canvas) -> None:
     """A mug at the lips."""
     generator, side, unit = canvas.generator, canvas.side(), canvas.scene.unit
-    place = canvas.frame(canvas.mouth + canvas.down * unit * generator.uniform(-0.02, 0.15), generator.uniform(-14, 14), side)
-    hold = lambda points: place(np.asarray(points) + (0.16, 0.24))  # noqa: E731
+    place = canvas.frame(
+        canvas.mouth + canvas.down * unit * generator.uniform(-0.02, 0.15), generator.uniform(-14, 14), side
+    )
+    hold = lambda points: place(np.add(points, (0.16, 0.24)))  # noqa: E731
     _grip(canvas, hold, front=False)
-    colours = [(0.9, 0.88, 0.84), (0.35, 0.45, 0.5), (0.68, 0.32, 0.27), (0.24, 0.27, 0.33), (0.82, 0.69, 0.45), (0.5, 0.58, 0.48)]
+    colours = [
+        (0.9, 0.88, 0.84),
+        (0.35, 0.45, 0.5),
+        (0.68, 0.32, 0.27),
+        (0.24, 0.27, 0.33),
+        (0.82, 0.69, 0.45),
+        (0.5, 0.58, 0.48),
+    ]
     colour = np.array(colours[generator.integers(len(colours))])
     ramp = _ramp(colour, 0.6)
-    ring = _capsules(place(_curve(((-0.44, 0.2), (-0.66, 0.22), (-0.74, 0.45), (-0.64, 0.68), (-0.42, 0.74)), 12)), np.full(13, 0.065) * unit)
+    ring = _capsules(
+        place(_curve(((-0.44, 0.2), (-0.66, 0.22), (-0.74, 0.45), (-0.64, 0.68), (-0.42, 0.74)), 12)),
+        np.full(13, 0.065) * unit,
+    )
     _solid(canvas, ring, ramp, 0.065)
     bottom = _bezier((0.42, 0.92), (0, 1.12), (-0.42, 0.92), 12)
     body = np.concatenate([[(-0.46, 0.0)], _bezier((-0.46, 0.0), (0, 0.16), (0.46, 0.0), 10), bottom])
-    bands = [place(_bezier((-0.46, y), (0, y + 0.17), (0.46, y), 12)) for y in ((0.62, 0.72) if generator.random() < 0.5 else ())]
-    relief = _solid(canvas, [place(body)], ramp, 0.44, 0.9, body=[place(((-0.46, -0.6), (0.46, -0.6), (0.44, 1.8), (-0.44, 1.8)))], shadow=0.5)
+    bands = [
+        place(_bezier((-0.46, y), (0, y + 0.17), (0.46, y), 12))
+        for y in ((0.62, 0.72) if generator.random() < 0.5 else ())
+    ]
+    relief = _solid(
+        canvas,
+        [place(body)],
+        ramp,
+        0.44,
+        0.9,
+        body=[place(((-0.46, -0.6), (0.46, -0.6), (0.44, 1.8), (-0.44, 1.8)))],
+        shadow=0.5,
+    )
     if bands and not relief.empty:
         mask = np.zeros_like(relief.cover)
-        cv2.polylines(mask, [_fixed(band, relief.origin) for band in bands], False, 255, max(1, round(0.05 * unit)), cv2.LINE_AA, 4)
-        relief.paint(_ramp(_mix(colour, (0.95, 0.93, 0.9) if colour.mean() < 0.6 else (0.3, 0.34, 0.4), 0.8)), mask=mask, edge=0)
+        cv2.polylines(
+            mask,
+            [_fixed(band, relief.origin) for band in bands],
+            False,
+            255,
+            max(1, round(0.05 * unit)),
+            cv2.LINE_AA,
+            4,
+        )
+        relief.paint(
+            _ramp(_mix(colour, (0.95, 0.93, 0.9) if colour.mean() < 0.6 else (0.3, 0.34, 0.4), 0.8)), mask=mask, edge=0
+        )
     rim = place(_ellipse((0, 0.0), (0.46, 0.1)))
     window = _Relief(canvas, [rim], 0.05)
     window.blend(_mix(colour, (1, 1, 1), 0.35), window.mask([rim]))
@@ -841,8 +972,10 @@ def _mug(canvas: _Canvas) -> None:
 def _glass(canvas: _Canvas) -> None:
     """A cold drink in a glass, with a straw to the lips."""
     generator, side, unit = canvas.generator, canvas.side(), canvas.scene.unit
-    place = canvas.frame(canvas.mouth + canvas.down * unit * generator.uniform(0.0, 0.25), generator.uniform(-8, 8), side)
-    hold = lambda points: place(np.asarray(points) + (0.12, 0.55))  # noqa: E731
+    place = canvas.frame(
+        canvas.mouth + canvas.down * unit * generator.uniform(0.0, 0.25), generator.uniform(-8, 8), side
+    )
+    hold = lambda points: place(np.add(points, (0.12, 0.55)))  # noqa: E731
     _grip(canvas, hold, front=False)
     drinks = [(0.86, 0.5, 0.16), (0.75, 0.22, 0.24), (0.78, 0.72, 0.4), (0.36, 0.19, 0.1), (0.6, 0.75, 0.5)]
     drink = np.array(drinks[generator.integers(len(drinks))])
@@ -860,7 +993,15 @@ def _glass(canvas: _Canvas) -> None:
         relief.paint(_ramp(drink, 0.4), mask=relief.mask([place(filled)]), opacity=0.86, edge=0.15)
         relief.blend(_mix(drink, (1, 1, 1), 0.35), relief.mask([place(_ellipse((0, top), (at * 0.97, 0.05)))]), 0.85)
         for x, y, turn in generator.uniform((-0.2, top + 0.02, 0), (0.2, top + 0.35, 1.5), (3, 3)):  # ice
-            cube = relief.mask([place(_rounded(-0.085, -0.085, 0.085, 0.085, 0.025) @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]] + (x, y))])
+            cube = relief.mask(
+                [
+                    place(
+                        _rounded(-0.085, -0.085, 0.085, 0.085, 0.025)
+                        @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
+                        + (x, y)
+                    )
+                ]
+            )
             relief.blend((0.96, 0.98, 1.0), cube, 0.35)
     tilt = generator.uniform(-0.12, 0.12)
     straw = place(((tilt - 0.035, -0.12), (tilt + 0.035, -0.12), (0.135, top + 0.1), (0.065, top + 0.1)))
@@ -872,7 +1013,15 @@ def _glass(canvas: _Canvas) -> None:
     if not window.empty:
         cv2.polylines(mask, [_fixed(rim, window.origin)], True, 255, max(1, round(0.02 * unit)), cv2.LINE_AA, 4)
         streaks = [place(((-0.29, 0.3), (-0.24, 1.15))), place(((0.27, 0.35), (0.245, 0.75)))]
-        cv2.polylines(mask, [_fixed(line, window.origin) for line in streaks], False, 220, max(1, round(0.035 * unit)), cv2.LINE_AA, 4)
+        cv2.polylines(
+            mask,
+            [_fixed(line, window.origin) for line in streaks],
+            False,
+            220,
+            max(1, round(0.035 * unit)),
+            cv2.LINE_AA,
+            4,
+        )
         window.blend((0.98, 0.99, 1.0), cv2.GaussianBlur(mask, (3, 3), 0), 0.7)
     _grip(canvas, hold, front=True)
 
@@ -880,16 +1029,27 @@ def _glass(canvas: _Canvas) -> None:
 def _ice_cream(canvas: _Canvas) -> None:
     """A cone with one to three scoops."""
     generator, side, unit = canvas.generator, canvas.side(), canvas.scene.unit
-    place = canvas.frame(canvas.mouth + canvas.down * unit * generator.uniform(0.1, 0.3), generator.uniform(-24, 10), side)
-    hold = lambda points: place(np.asarray(points) + (0.05, 0.78))  # noqa: E731
+    place = canvas.frame(
+        canvas.mouth + canvas.down * unit * generator.uniform(0.1, 0.3), generator.uniform(-24, 10), side
+    )
+    hold = lambda points: place(np.add(points, (0.05, 0.78)))  # noqa: E731
     _grip(canvas, hold, front=False)
     cone = place(((-0.3, 0.25), (0.3, 0.25), (0.04, 1.45), (-0.04, 1.45)))
     waffle = [place(((-0.4 + 0.13 * k, 0.2), (-0.1 + 0.13 * k, 1.5))) for k in range(-2, 6)]
     waffle += [place(((0.4 - 0.13 * k, 0.2), (0.1 - 0.13 * k, 1.5))) for k in range(-2, 6)]
     _solid(canvas, [cone], _ramp((0.85, 0.62, 0.36), 0.1), 0.22, 0.8, lines=((waffle, 0.16, 0.016),))
-    flavours = [(0.95, 0.88, 0.74), (0.9, 0.62, 0.64), (0.42, 0.26, 0.18), (0.72, 0.84, 0.68), (0.72, 0.6, 0.74), (0.96, 0.8, 0.5)]
+    flavours = [
+        (0.95, 0.88, 0.74),
+        (0.9, 0.62, 0.64),
+        (0.42, 0.26, 0.18),
+        (0.72, 0.84, 0.68),
+        (0.72, 0.6, 0.74),
+        (0.96, 0.8, 0.5),
+    ]
     chosen = generator.permutation(len(flavours))
-    spots = [((0.0, 0.06), (-0.02, -0.24)), ((0.0, 0.06),), ((-0.16, 0.08), (0.16, 0.08), (0.0, -0.2))][generator.integers(3)]
+    spots = [((0.0, 0.06), (-0.02, -0.24)), ((0.0, 0.06),), ((-0.16, 0.08), (0.16, 0.08), (0.0, -0.2))][
+        generator.integers(3)
+    ]
     for spot, which in zip(spots, chosen, strict=False):
         wobble = 0.31 * (1 + 0.035 * np.cos(5 * _ANGLES + which) + 0.02 * np.cos(9 * _ANGLES))
         scoop = place(np.array(spot) + _CIRCLE * wobble[:, None] * (1.0, 0.95))
@@ -912,7 +1072,13 @@ def _ball(canvas: _Canvas) -> None:
         patches = [place(0.33 * size * star)]
         for corner in star:
             over = np.array([-corner[1], corner[0]])
-            rim = [0.76 * corner, 0.86 * corner + 0.26 * over, 1.02 * corner + 0.2 * over, 1.02 * corner - 0.2 * over, 0.86 * corner - 0.26 * over]
+            rim = [
+                0.76 * corner,
+                0.86 * corner + 0.26 * over,
+                1.02 * corner + 0.2 * over,
+                1.02 * corner - 0.2 * over,
+                0.86 * corner - 0.26 * over,
+            ]
             patches.append(place(size * np.array(rim)))
             seams.append(place(size * np.array([0.33 * corner, 0.76 * corner])))
     elif kind == 1:  # basketball
@@ -951,10 +1117,21 @@ def _bouquet(canvas: _Canvas) -> None:
         over = np.array((-ahead[1], ahead[0])) * 0.14
         tip = (x, y) + ahead * 0.6
         middle = (x, y) + ahead * 0.28
-        leaves.append(place(np.concatenate([_bezier((x, y), middle + 1.6 * over, tip, 9), _bezier(tip, middle - 1.6 * over, (x, y), 9)])))
+        leaves.append(
+            place(
+                np.concatenate(
+                    [_bezier((x, y), middle + 1.6 * over, tip, 9), _bezier(tip, middle - 1.6 * over, (x, y), 9)]
+                )
+            )
+        )
         veins.append(place(((x, y), tip)))
     _solid(canvas, leaves, leaf, 0.1, 0.6, lines=((veins, -0.15, 0.015),))
-    palettes = [((0.86, 0.45, 0.48), (0.95, 0.8, 0.6)), ((0.93, 0.9, 0.84), (0.9, 0.72, 0.3)), ((0.9, 0.7, 0.3), (0.45, 0.26, 0.14)), ((0.62, 0.5, 0.72), (0.93, 0.83, 0.5))]
+    palettes = [
+        ((0.86, 0.45, 0.48), (0.95, 0.8, 0.6)),
+        ((0.93, 0.9, 0.84), (0.9, 0.72, 0.3)),
+        ((0.9, 0.7, 0.3), (0.45, 0.26, 0.14)),
+        ((0.62, 0.5, 0.72), (0.93, 0.83, 0.5)),
+    ]
     petals, heart = palettes[generator.integers(len(palettes))]
     count = int(generator.integers(1, 4))
     spots = ((0, 0),) if count == 1 else ((-0.3, 0.06), (0.32, 0.1), (0.02, -0.22))[:count]
@@ -977,19 +1154,43 @@ def _book(canvas: _Canvas) -> None:
     """An open book before the lower half of the face, held from below or from the sides."""
     generator, unit = canvas.generator, canvas.scene.unit
     place = canvas.frame(canvas.mouth + canvas.down * unit * generator.uniform(-0.3, 0.1), generator.uniform(-8, 8))
-    colours = [(0.5, 0.18, 0.18), (0.18, 0.27, 0.4), (0.2, 0.36, 0.3), (0.72, 0.56, 0.32), (0.3, 0.25, 0.3), (0.82, 0.78, 0.7)]
+    colours = [
+        (0.5, 0.18, 0.18),
+        (0.18, 0.27, 0.4),
+        (0.2, 0.36, 0.3),
+        (0.72, 0.56, 0.32),
+        (0.3, 0.25, 0.3),
+        (0.82, 0.78, 0.7),
+    ]
     colour = np.array(colours[generator.integers(len(colours))])
     ink = _mix(colour, (0.95, 0.9, 0.78) if colour.mean() < 0.5 else (0.25, 0.2, 0.2), 0.85)
     half, tall = generator.uniform(0.85, 1.05), generator.uniform(1.25, 1.5)
-    pages = place(((-half + 0.05, 0.0), (0, 0.09), (half - 0.05, 0.0), (half - 0.05, 0.3), (0, 0.4), (-half + 0.05, 0.3)))
+    pages = place(
+        ((-half + 0.05, 0.0), (0, 0.09), (half - 0.05, 0.0), (half - 0.05, 0.3), (0, 0.4), (-half + 0.05, 0.3))
+    )
     _solid(canvas, [pages], _ramp((0.93, 0.9, 0.82)), 0.03, 0.5, shadow=0.5)
     for sign in (-1, 1):
         board = place(np.array(((0.035, 0.13), (half, 0.035), (half, tall), (0.035, tall + 0.1))) * (sign, 1))
-        inner = place(np.array(((0.14, 0.24), (half - 0.12, 0.16), (half - 0.12, tall - 0.12), (0.14, tall - 0.04))) * (sign, 1))
+        inner = place(
+            np.array(((0.14, 0.24), (half - 0.12, 0.16), (half - 0.12, tall - 0.12), (0.14, tall - 0.04))) * (sign, 1)
+        )
         lines = [np.concatenate([inner, inner[:1]])]
-        _solid(canvas, [board], _ramp(colour * (1 if sign * canvas.scene.light[0] > 0 else 0.86), 0.15), 0.05, 0.5, lines=((lines, -0.14, 0.014),), shadow=0.35 if sign < 0 else 0)
+        _solid(
+            canvas,
+            [board],
+            _ramp(colour * (1 if sign * canvas.scene.light[0] > 0 else 0.86), 0.15),
+            0.05,
+            0.5,
+            lines=((lines, -0.14, 0.014),),
+            shadow=0.35 if sign < 0 else 0,
+        )
         window = _Relief(canvas, [inner])
-        bars = [place(np.array(((0.26, y), (half - 0.24, y - 0.03), (half - 0.24, y + h - 0.03), (0.26, y + h))) * (sign, 1)) for y, h in ((0.42, 0.1), (0.58, 0.05))]
+        bars = [
+            place(
+                np.array(((0.26, y), (half - 0.24, y - 0.03), (half - 0.24, y + h - 0.03), (0.26, y + h))) * (sign, 1)
+            )
+            for y, h in ((0.42, 0.1), (0.58, 0.05))
+        ]
         if sign > 0 or generator.random() < 0.5:
             window.blend(ink, window.mask(bars), 0.9)
     spine = place(_rounded(-0.05, 0.13, 0.05, tall + 0.1, 0.04))
@@ -1008,9 +1209,29 @@ def _burger(canvas: _Canvas) -> None:
     _solid(canvas, [place(_rounded(-0.6, 0.2, 0.6, 0.5, 0.13))], crust, 0.16)
     wave = np.stack([np.linspace(-0.66, 0.66, 40), 0.17 + 0.035 * np.sin(np.linspace(0, 22, 40))], 1)
     _solid(canvas, [place(_rounded(-0.61, 0.1, 0.61, 0.3, 0.09))], _ramp((0.33, 0.18, 0.12), 0.15), 0.09)
-    _solid(canvas, _capsules(place(wave - (0, 0.05)), np.full(40, 0.05) * unit), _ramp((0.5, 0.65, 0.3), 0.1), 0.05, shadow=0.2)
-    _solid(canvas, [place(((-0.58, 0.07), (0.58, 0.07), (0.3, 0.2), (-0.1, 0.12), (-0.35, 0.22)))], _ramp((0.93, 0.7, 0.25), 0.1), 0.03, 0.6, shadow=0.2)
-    dome = np.concatenate([_curve(((-0.62, 0.05), (-0.56, -0.2), (-0.3, -0.36), (0, -0.4), (0.3, -0.36), (0.56, -0.2), (0.62, 0.05)), 30), [(0.5, 0.1), (-0.5, 0.1)]])
+    _solid(
+        canvas,
+        _capsules(place(wave - (0, 0.05)), np.full(40, 0.05) * unit),
+        _ramp((0.5, 0.65, 0.3), 0.1),
+        0.05,
+        shadow=0.2,
+    )
+    _solid(
+        canvas,
+        [place(((-0.58, 0.07), (0.58, 0.07), (0.3, 0.2), (-0.1, 0.12), (-0.35, 0.22)))],
+        _ramp((0.93, 0.7, 0.25), 0.1),
+        0.03,
+        0.6,
+        shadow=0.2,
+    )
+    dome = np.concatenate(
+        [
+            _curve(
+                ((-0.62, 0.05), (-0.56, -0.2), (-0.3, -0.36), (0, -0.4), (0.3, -0.36), (0.56, -0.2), (0.62, 0.05)), 30
+            ),
+            [(0.5, 0.1), (-0.5, 0.1)],
+        ]
+    )
     _solid(canvas, [place(dome)], crust, 0.3, 0.8)
     seeds = generator.uniform((-0.42, -0.3), (0.42, -0.06), (14, 2))
     window = _Relief(canvas, [place(dome)])
@@ -1018,7 +1239,9 @@ def _burger(canvas: _Canvas) -> None:
     for sign in (-1, 1):
         fingers = [((0.82, y + 0.12), (0.62, y + 0.02), (0.36, y)) for y in (-0.14, 0.06, 0.26)]
         _fingers_over(canvas, place, np.array(fingers) * (sign, 1))
-        back = _capsules(place(np.array(((0.86, 0.12), (0.98, 0.6), (1.3, 2.6))) * (sign, 1)), np.array((0.24, 0.27, 0.36)) * unit)
+        back = _capsules(
+            place(np.array(((0.86, 0.12), (0.98, 0.6), (1.3, 2.6))) * (sign, 1)), np.array((0.24, 0.27, 0.36)) * unit
+        )
         _solid(canvas, back, _ramp(canvas.scene.skin, 0.05), 0.26, 0.7, smooth=0.03)
 
 
@@ -1034,8 +1257,12 @@ def _scarf(canvas: _Canvas) -> None:
     left, right, low = inverse(points[6])[0] - 0.1, inverse(points[26])[0] + 0.1, inverse(canvas.chin)[1]
     top = generator.uniform(-0.2, 0.3)
     middle = (left + right) / 2
-    edge = _curve(((left - 0.12, top - 0.25), (left + 0.1, top - 0.08), (middle, top + 0.04), (right - 0.1, top - 0.08), (right + 0.12, top - 0.25)), 24)
-    body = np.concatenate([edge, ((right + 0.35, low + 0.3), (right + 0.6, low + 3), (left - 0.6, low + 3), (left - 0.35, low + 0.3))])
+    rim = [(left - 0.1, top - 0.12), (left + 0.2, top - 0.03), (middle, top + 0.05), (right - 0.2, top - 0.03)]
+    rim.append((right + 0.1, top - 0.12))
+    edge = _curve(rim, 24)
+    outer = ((0.32, top + 0.25), (0.38, low + 0.15), (0.75, low + 0.9), (0.8, low + 3))
+    sides = [(right + x, y) for x, y in outer] + [(left - x, y) for x, y in reversed(outer)]
+    body = _curve([*rim, *sides], 78, closed=True)
     relief = _Relief(canvas, [place(body)])
     if relief.empty:
         return
@@ -1044,7 +1271,15 @@ def _scarf(canvas: _Canvas) -> None:
     for k, share in enumerate((0.16, 0.42, 0.72, 1.0)):  # folds
         tilt = generator.uniform(-0.14, 0.14)
         y = top + depth * share
-        ridge = _curve(((left - 0.25, y - 0.25 + tilt), (middle - 0.3, y + 0.03), (middle + 0.3, y + 0.03), (right + 0.25, y - 0.25 - tilt)), 14)
+        ridge = _curve(
+            (
+                (left - 0.25, y - 0.25 + tilt),
+                (middle - 0.3, y + 0.03),
+                (middle + 0.3, y + 0.03),
+                (right + 0.25, y - 0.25 - tilt),
+            ),
+            14,
+        )
         ridge_shape = _capsules(place(ridge), np.full(len(ridge), (0.11, 0.14, 0.12, 0.15)[k]) * unit)
         seen = relief.cover.copy()
         relief.pile(ridge_shape, 0.13, lift=0.06, rise=0.8)
@@ -1058,25 +1293,50 @@ def _scarf(canvas: _Canvas) -> None:
     relief.paint(_ramp(colour, 0.0, 0.95))
     if generator.random() < 0.4:
         stripe = np.zeros_like(relief.cover)
-        curves = [place(edge + (0, y)) for y in (0.14, 0.26)]
-        cv2.polylines(stripe, [_fixed(curve, relief.origin) for curve in curves], False, 255, max(1, round(0.07 * unit)), cv2.LINE_AA, 4)
-        relief.paint(_ramp(_mix(colour, (0.92, 0.89, 0.84) if colour.mean() < 0.5 else (0.35, 0.2, 0.22), 0.75)), mask=stripe, edge=0)
+        curves = [place(np.add(edge, (0, y))) for y in (0.14, 0.26)]
+        cv2.polylines(
+            stripe,
+            [_fixed(curve, relief.origin) for curve in curves],
+            False,
+            255,
+            max(1, round(0.07 * unit)),
+            cv2.LINE_AA,
+            4,
+        )
+        relief.paint(
+            _ramp(_mix(colour, (0.92, 0.89, 0.84) if colour.mean() < 0.5 else (0.35, 0.2, 0.22), 0.75)),
+            mask=stripe,
+            edge=0,
+        )
 
 
 def _surgical_mask(canvas: _Canvas) -> None:
     """A pleated mask over nose and mouth."""
     generator, unit, points = canvas.generator, canvas.scene.unit, canvas.scene.landmarks
-    colour = np.array([(0.6, 0.76, 0.82), (0.88, 0.9, 0.9), (0.17, 0.18, 0.2), (0.62, 0.76, 0.68)][generator.integers(4)])
+    colour = np.array(
+        [(0.6, 0.76, 0.82), (0.88, 0.9, 0.9), (0.17, 0.18, 0.2), (0.62, 0.76, 0.68)][generator.integers(4)]
+    )
     bridge = _mix(points[51], points[54], 0.45)
-    rim = np.array([_mix(points[4], bridge, 0.12), _mix(points[4], bridge, 0.55), bridge, _mix(points[28], bridge, 0.55), _mix(points[28], bridge, 0.12),
-                    points[25], _mix(points[20], points[16], 0.3), points[16] + canvas.down * 0.06 * unit, _mix(points[12], points[16], 0.3), points[7]])  # fmt: skip
+    low = points[16]
+    rim = [_mix(points[4], bridge, 0.12), _mix(points[4], bridge, 0.55), bridge]
+    rim += [_mix(points[28], bridge, 0.55), _mix(points[28], bridge, 0.12), points[25], _mix(points[20], low, 0.3)]
+    rim += [low + canvas.down * 0.06 * unit, _mix(points[12], low, 0.3), points[7]]
+    rim = np.array(rim)
     outline = _curve(rim, 50, closed=True)
     loops = _Relief(canvas, [points[[0, 32]], rim])
     if loops.empty:
         return
     mask = np.zeros_like(loops.cover)
     ends = [(rim[0], points[1]), (rim[4], points[31]), (rim[9], points[2]), (rim[5], points[30])]
-    cv2.polylines(mask, [_fixed(np.array(end), loops.origin) for end in ends], False, 255, max(1, round(0.03 * unit)), cv2.LINE_AA, 4)
+    cv2.polylines(
+        mask,
+        [_fixed(np.array(end), loops.origin) for end in ends],
+        False,
+        255,
+        max(1, round(0.03 * unit)),
+        cv2.LINE_AA,
+        4,
+    )
     loops.blend(np.clip(colour + 0.1, 0, 0.97), mask)
     relief = _Relief(canvas, [outline])
     relief.pile([outline], 0.45, rise=0.55)
@@ -1085,7 +1345,12 @@ def _surgical_mask(canvas: _Canvas) -> None:
     relief.pile(nose, 0.16, lift=0.12, rise=0.8)
     relief.cover = cv2.min(seen, relief.cover)
     relief.light(0.05)
-    pleats = [_bezier(_mix(rim[0], rim[9], t), _mix(points[54], points[16], t) + canvas.down * 0.1 * unit, _mix(rim[4], rim[5], t)) for t in (0.3, 0.55, 0.8)]
+    pleats = [
+        _bezier(
+            _mix(rim[0], rim[9], t), _mix(points[54], points[16], t) + canvas.down * 0.1 * unit, _mix(rim[4], rim[5], t)
+        )
+        for t in (0.3, 0.55, 0.8)
+    ]
     relief.lines(pleats, 0.16, 0.02)
     relief.lines([pleat + canvas.down * 0.03 * unit for pleat in pleats], -0.08, 0.02)
     hem = _mix(outline, outline.mean(0), 0.07)
@@ -1096,26 +1361,48 @@ def _surgical_mask(canvas: _Canvas) -> None:
 
 def _hair_strands(canvas: _Canvas) -> None:
     """Locks that the wind has blown across the face, or that hang into it."""
-    generator, unit = canvas.generator, canvas.scene.unit
-    side = canvas.side()
-    place = canvas.frame((canvas.eyes[0] + canvas.eyes[1]) / 2, 0, side)
-    browns = [(0.11, 0.08, 0.07), (0.22, 0.14, 0.1), (0.36, 0.22, 0.13), (0.62, 0.45, 0.26), (0.5, 0.22, 0.12), (0.55, 0.53, 0.52)]
+    generator, unit, points = canvas.generator, canvas.scene.unit, canvas.scene.landmarks
+    brows = points[33:51].mean(0)
+    place = canvas.frame(brows)
+    # hair grows where there is head: seen from the side, only behind the face
+    left, right = -(points[0] - brows) @ canvas.right, (points[32] - brows) @ canvas.right
+    side = canvas.side() if max(left, right) < 1.7 * min(left, right) else (-1 if left > right else 1)
+    temple = (points[0 if side < 0 else 32] - brows) @ np.array([canvas.right, canvas.down]).T / unit
+    goal = (points[generator.integers(5, 28)] - brows) @ np.array([canvas.right, canvas.down]).T / unit
+    nose = (canvas.nose - brows) @ np.array([canvas.right, canvas.down]).T / unit
+    browns = [
+        (0.11, 0.08, 0.07),
+        (0.22, 0.14, 0.1),
+        (0.36, 0.22, 0.13),
+        (0.62, 0.45, 0.26),
+        (0.5, 0.22, 0.12),
+        (0.55, 0.53, 0.52),
+    ]
     hair = canvas.scene.hair if canvas.scene.hair is not None else np.array(browns[generator.integers(len(browns))])
     # one gesture for all: from the parting or the temple to a cheek, the mouth or past the chin
-    root = generator.uniform((0.1, -0.95), (0.75, -0.6))
-    end = generator.uniform((-0.75, 0.15), (0.35, 1.25))
-    belly = _mix(root, end, 0.5) + generator.uniform((-0.35, -0.35), (0.55, 0.15))
+    root = _mix((0.0, -0.72), temple - (0.12 * side, 0.72), generator.uniform(0.0, 0.7)) - (
+        0.0,
+        generator.uniform(0, 0.15),
+    )
+    end = _mix(goal, nose, generator.uniform(0.0, 0.5))
+    belly = _mix(root, end, 0.5) + generator.uniform((-0.15, -0.3), (0.4, 0.1)) * (side, 1)
     t = np.linspace(0, 1, 24)
     count = int(generator.integers(4, 8))
     fan, drift = generator.normal(0, 1, (count, 2)), generator.normal(0, 1, (count, 4))
     centres, edges = [], []
     for k in range(count):
         shift = (k - (count - 1) / 2) * np.array((0.075, 0.02))
-        lock = _bezier(root + shift, belly + 1.6 * shift + 0.06 * drift[k, :2], end + 2.4 * shift + 0.1 * fan[k], 24)
+        lock = _bezier(
+            root + 0.45 * shift, belly + 1.6 * shift + 0.06 * drift[k, :2], end + 2.4 * shift + 0.1 * fan[k], 24
+        )
         lock[:, 0] += 0.035 * drift[k, 2] * np.sin(2 * np.pi * t) * t
         slope = np.gradient(lock, axis=0)
         normal = slope[:, ::-1] * (-1, 1) / np.maximum(np.hypot(*slope.T), 1e-6)[:, None]
-        width = (0.062 + 0.016 * drift[k, 3]) * (1 - t[:, None] ** 2.2) ** 0.8 * (0.75 + 0.5 * t[:, None])
+        width = (
+            (0.062 + 0.016 * drift[k, 3])
+            * (1 - t[:, None] ** 2.2) ** 0.8
+            * (0.2 + 1.1 * np.sin(1.9 * t[:, None] + 0.25) ** 0.8)
+        )
         centres.append(place(lock))
         edges.append((place(lock + normal * width), place(lock - normal * width)))
     outlines = [np.concatenate([one, other[::-1]]) for one, other in edges]
@@ -1128,19 +1415,26 @@ def _hair_strands(canvas: _Canvas) -> None:
     for amount, shares in ((0.2, generator.uniform(-0.9, 0.9, 4)), (-0.12, generator.uniform(-0.8, 0.8, 3))):
         relief.lines([_mix(one, other, 0.5 + 0.5 * share) for one, other in edges for share in shares], amount, 0.008)
     start = int(generator.integers(5, 9))
-    sheen = [_mix(one, other, 0.5 + 0.5 * share)[start : start + 5] for one, other in edges for share in (-0.5, 0.0, 0.5)]
+    sheen = [
+        _mix(one, other, 0.5 + 0.5 * share)[start : start + 5] for one, other in edges for share in (-0.5, 0.0, 0.5)
+    ]
     relief.lines(sheen, -0.15, 0.03)
     relief.shadow(0.35, 0.05)
     relief.paint(_ramp(hair, 0.25), edge=0.12)
     stray = generator.normal(0, 1, (count, 2, 3))
-    loose = [_mix(one, other, 0.5 + share) + t[:, None] ** 1.6 * np.array((u, v)) * 0.11 * unit for (one, other), pair in zip(edges, stray, strict=True) for share, u, v in pair]  # fmt: skip
+    loose = []
+    for (one, other), strays in zip(edges, stray, strict=True):
+        loose += [
+            _mix(one, other, 0.5 + share) + t[:, None] ** 1.6 * (0.11 * unit * u, 0.11 * unit * v)
+            for share, u, v in strays
+        ]
     mask = np.zeros_like(relief.cover)
     cv2.polylines(mask, [_fixed(curve, relief.origin) for curve in loose], False, 200, 1, cv2.LINE_AA, 4)
     relief.blend(np.asarray(hair) * 0.95, mask, 0.7)
 
 
 def _soft_layer(canvas: _Canvas, draw: Callable, sigma: float) -> None:
-    """What is too near for the lens: drawn at half the size by ``draw(colour (h, w, 3) uint8, cover (h, w) uint8)``, blurred."""
+    """What is too near for the lens: ``draw(colour (h, w, 3) uint8, cover (h, w) uint8)`` at half the size, blurred."""
     height, width = canvas.alpha.shape
     size = (width + 1) // 2, (height + 1) // 2
     colour, cover = np.zeros((size[1], size[0], 3), np.uint8), np.zeros(size[::-1], np.uint8)
@@ -1151,7 +1445,9 @@ def _soft_layer(canvas: _Canvas, draw: Callable, sigma: float) -> None:
     pad = cv2.GaussianBlur(pad, (0, 0), max(0.5, sigma * canvas.scene.unit / 2), borderType=cv2.BORDER_REPLICATE)
     layer = cv2.resize(pad, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)[:height, :width]
     share = layer[..., 3] * np.float32(1 / 255)
-    canvas.image *= cv2.merge([1 - share] * 3)  # the blurred colour is black where nothing is: it counts as weighted already
+    canvas.image *= cv2.merge(
+        [1 - share] * 3
+    )  # the blurred colour is black where nothing is: it counts as weighted already
     canvas.image += layer[..., :3] * np.float32(1 / 255)
     np.minimum(canvas.image, 1, out=canvas.image)
     canvas.alpha += share * (1 - canvas.alpha)
@@ -1173,14 +1469,21 @@ def _foreground_leaves(canvas: _Canvas) -> None:
     generator, side = canvas.generator, canvas.side()
     goal = canvas.scene.landmarks[generator.integers(98)]
     place = canvas.frame(goal, 0, side)
-    green = np.array([(0.3, 0.46, 0.24), (0.22, 0.38, 0.26), (0.5, 0.55, 0.25), (0.62, 0.4, 0.2)][generator.integers(4)])
+    green = np.array(
+        [(0.3, 0.46, 0.24), (0.22, 0.38, 0.26), (0.5, 0.55, 0.25), (0.62, 0.4, 0.2)][generator.integers(4)]
+    )
     tilt = generator.uniform(-0.9, 0.5)
     along = np.array((np.cos(tilt), np.sin(tilt)))
 
     def draw(colour, cover):
         start, end = -0.25 * along, 3.2 * along
-        twig = _bezier(start, _mix(start, end, 0.5) + (0.0, 0.3), end, 12)
-        _polygon(colour, cover, place(np.concatenate([twig + (0, 0.02), twig[::-1] - (0, 0.03)])), (0.3, 0.22, 0.15))
+        twig = _bezier(start, np.add(_mix(start, end, 0.5), (0.0, 0.3)), end, 12)
+        _polygon(
+            colour,
+            cover,
+            place(np.concatenate([np.add(twig, (0, 0.02)), np.subtract(twig[::-1], (0, 0.03))])),
+            (0.3, 0.22, 0.15),
+        )
         for k in range(2, 12):
             for sign in (-1, 1):
                 base = _mix(start, end, (k - 1.7) / 11)
@@ -1190,7 +1493,12 @@ def _foreground_leaves(canvas: _Canvas) -> None:
                 tip, middle = base + ahead, base + 0.45 * ahead
                 lit = generator.uniform(0.75, 1.3)
                 for wing, tone in ((over, 1.0), (-over, 0.82)):
-                    _polygon(colour, cover, place(np.concatenate([_bezier(base, middle + wing, tip, 8), _bezier(tip, middle, base, 4)])), green * lit * tone)
+                    _polygon(
+                        colour,
+                        cover,
+                        place(np.concatenate([_bezier(base, middle + wing, tip, 8), _bezier(tip, middle, base, 4)])),
+                        green * lit * tone,
+                    )
 
     _soft_layer(canvas, draw, generator.uniform(0.025, 0.06))
 
@@ -1207,10 +1515,10 @@ def _person_in_front(canvas: _Canvas) -> None:
     light = canvas.scene.light * (side, 1)
 
     def draw(colour, cover):
-        layers = ((_curve(((-0.5, 3.2), (-0.2, 2.1), (0.5, 1.75), (1.1, 1.6), (2.2, 1.7), (3.2, 2.4), (3.3, 4), (-0.6, 4)), 40, True), cloth),
-                  (_curve(((0.62, 1.2), (0.68, 1.85), (1.3, 2.0), (1.95, 1.85), (1.95, 1.2)), 20, True), skin * 0.8),
-                  (_ellipse((0.28, 0.95), (0.15, 0.26)), skin * 0.9),
-                  (_ellipse((1.25, 0.7), (1.0, 1.12)), hair))  # fmt: skip
+        shoulders = ((-0.5, 3.2), (-0.2, 2.1), (0.5, 1.75), (1.1, 1.6), (2.2, 1.7), (3.2, 2.4), (3.3, 4), (-0.6, 4))
+        neck = ((0.62, 1.2), (0.68, 1.85), (1.3, 2.0), (1.95, 1.85), (1.95, 1.2))
+        layers = [(_curve(shoulders, 40, True), cloth), (_curve(neck, 20, True), skin * 0.8)]
+        layers += [(_ellipse((0.28, 0.95), (0.15, 0.26)), skin * 0.9), (_ellipse((1.25, 0.7), (1.0, 1.12)), hair)]
         for outline, tone in layers:
             middle = outline.mean(0)
             for step in range(3):  # rounder towards the light

@@ -517,7 +517,7 @@ class Photo:
             kind = generator.choice(["dark", "bright", "coloured", "flat"], p=[0.4, 0.2, 0.25, 0.15])
             if kind == "dark":
                 values |= {
-                    "exposure": uniform(-4.2, -2.4),
+                    "exposure": uniform(-3.4, -1.9),
                     "noise": uniform(0.012, 0.03),
                     "vignette": uniform(0.1, 0.6),
                 }
@@ -531,7 +531,7 @@ class Photo:
                 values |= {"exposure": uniform(-1.6, 0.2), "grey": False, "contrast": uniform(1, 1.25)}
             else:
                 values |= {
-                    "contrast": uniform(0.22, 0.42),
+                    "contrast": uniform(0.26, 0.46),
                     "gamma": uniform(0.7, 1.35),
                     "saturation": uniform(0.4, 0.9),
                 }
