@@ -11,17 +11,22 @@ from awing_lib.browser import chromium
 from awing_lib.losses import adaptive_wing_formula, adaptive_wing_loss
 
 
-def medians(variants: dict[str, Callable[[], object]], repeats: int, device: str = "cpu") -> dict[str, float]:
+def medians(
+    variants: dict[str, Callable[[], object]],
+    repeats: int,
+    device: str = "cpu",
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Median seconds of each variant. They take turns, so that a slow moment of the machine hits all of them alike."""
     seconds = {name: [] for name in variants}
     for repeat in range(repeats + 2):  # two rounds to warm up
         for name, run in variants.items():
-            start = time.perf_counter()
+            start = clock()
             run()
             if device == "cuda":
                 torch.cuda.synchronize()
             if repeat >= 2:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
@@ -59,6 +64,69 @@ def loss_table(shape: tuple[int, int, int, int], repeats: int, device: str) -> s
     return "\n".join(rows)
 
 
+def data_table(side: int, repeats: int) -> str:
+    """Augmented 256x256 samples per second on one core, from a square photo of ``side`` pixels in memory.
+
+    One row per form of the photo: JPEG, PNG, and pixels, where nothing is decoded. Shares of the time: decoding; the
+    warp, with drawing its parameters and moving the landmarks; the rest (occlusion, blur, noise). The ratio is to
+    ``cv2.warpAffine`` of the same photo to 256x256 pixels, and nothing else. Times are the processor's, so that
+    other programs do not count.
+    """
+    import cv2
+    import numpy as np
+
+    from awing_lib import datasets
+    from awing_lib.datasets.files import decode_image
+    from awing_lib.layouts import WFLW_98
+    from awing_lib.transforms import CROP_SIZE, Augmentation
+
+    rng = np.random.default_rng(0)
+    # blotches and a little noise, so that the files are about as large as those of photos
+    blotches = cv2.resize(rng.uniform(0, 255, (16, 16, 3)), (side, side), interpolation=cv2.INTER_CUBIC)
+    photo = np.clip(blotches + rng.normal(0, 4, blotches.shape), 0, 255).astype(np.uint8)
+    files = {suffix: cv2.imencode(suffix, photo)[1].tobytes() for suffix in (".jpg", ".png")}
+    box = np.array([0.2, 0.2, 0.8, 0.8]) * side
+    landmarks = rng.uniform(box[0], box[2], (WFLW_98.count, 2))
+    full = Augmentation(WFLW_98)
+    warp = Augmentation(WFLW_98, blur_probability=0, noise_probability=0, occlusion_probability=0)
+    matrix = full.protocol.matrix(box, landmarks)
+    samples, made = 32, 8
+
+    def many(augment):
+        generator = np.random.default_rng(0)
+        return lambda: [augment(photo, landmarks, None, box, generator) for _ in range(samples)]
+
+    faces = iter(datasets.SyntheticFaces(made * (repeats + 2)))
+    variants = {
+        "bare": lambda: [cv2.warpAffine(photo, matrix, (CROP_SIZE, CROP_SIZE)) for _ in range(samples)],
+        "warp": many(warp),
+        "full": many(full),
+        ".jpg": lambda: [decode_image(files[".jpg"], "photo") for _ in range(samples)],
+        ".png": lambda: [decode_image(files[".png"], "photo") for _ in range(samples)],
+        "face": lambda: [next(faces) for _ in range(made)],
+    }
+    threads = cv2.getNumThreads(), torch.get_num_threads()
+    try:
+        cv2.setNumThreads(1)
+        torch.set_num_threads(1)
+        seconds = medians(variants, repeats, clock=time.process_time)
+    finally:
+        cv2.setNumThreads(threads[0])
+        torch.set_num_threads(threads[1])
+    each = {name: time / (made if name == "face" else samples) for name, time in seconds.items()}
+    rows = [f"photo of {side}x{side}, samples of {CROP_SIZE}x{CROP_SIZE}, one core, median of {repeats}"]
+    rows.append(f"{'photo as':<10}{'samples/s':>10}{'ratio':>8}{'decode':>9}{'warp':>7}{'rest':>7}")
+    for name, decode in (("JPEG", each[".jpg"]), ("PNG", each[".png"]), ("pixels", 0.0)):
+        whole = decode + each["full"]
+        shares = (decode / whole, each["warp"] / whole, (each["full"] - each["warp"]) / whole)
+        decoding, warping, rest = (f"{share:.0%}" for share in shares)
+        rows.append(f"{name:<10}{1 / whole:>10.0f}{whole / each['bare']:>8.1f}{decoding:>9}{warping:>7}{rest:>7}")
+    ratio = each["face"] / each["bare"]
+    rows.append(f"{'bare warp':<10}{1 / each['bare']:>10.0f}{1:>8.1f}")
+    rows.append(f"{'made face':<10}{1 / each['face']:>10.0f}{ratio:>8.1f}   (SyntheticFaces, {CROP_SIZE}x{CROP_SIZE})")
+    return "\n".join(rows)
+
+
 def figures_table(moves: int) -> str:
     """Median and slowest redraw of each interactive figure in headless Chromium, in milliseconds.
 
@@ -66,20 +134,22 @@ def figures_table(moves: int) -> str:
         RuntimeError: Chromium, Playwright or the figures' own dependencies are missing.
     """
     try:
+        from awing_lib.widgets.augmentation_playground import AugmentationPlayground
         from awing_lib.widgets.heatmap_race import HeatmapRace
+        from awing_lib.widgets.layout_viewer import LayoutViewer
         from awing_lib.widgets.loss_explorer import LossExplorer
         from awing_lib.widgets.loss_shape import LossShape
     except ImportError as error:
         raise RuntimeError(f"{error.name} is missing; pip install awing-lib[figures]") from error
-    rows = [f"{'figure':<16}{'redraws':>9}{'median':>10}{'slowest':>10}   (a frame at 60 Hz: 16.7 ms)"]
+    rows = [f"{'figure':<23}{'redraws':>9}{'median':>10}{'slowest':>10}   (a frame at 60 Hz: 16.7 ms)"]
     with chromium() as browser:
-        for figure in (LossExplorer(), LossShape(), HeatmapRace()):
+        for figure in (LossExplorer(), LossShape(), HeatmapRace(), LayoutViewer(), AugmentationPlayground()):
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.set_content(figure.html())
             page.wait_for_selector(".aw-host .aw input[type=range]")
             times = json.loads(page.evaluate(_MOVE_SLIDERS, moves))
             name = type(figure).__name__
-            rows.append(f"{name:<16}{len(times):>9}{statistics.median(times):>7.1f} ms{max(times):>7.1f} ms")
+            rows.append(f"{name:<23}{len(times):>9}{statistics.median(times):>7.1f} ms{max(times):>7.1f} ms")
     return "\n".join(rows)
 
 

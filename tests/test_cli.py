@@ -13,19 +13,33 @@ def awing(*arguments):
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("command", [(), ("benchmark",), ("benchmark", "loss"), ("benchmark", "figures")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        (),
+        ("benchmark",),
+        ("benchmark", "loss"),
+        ("benchmark", "figures"),
+        ("benchmark", "data"),
+        ("data",),
+        ("data", "list"),
+        ("data", "check"),
+        ("data", "synthesize"),
+    ],
+)
 def test_help_has_an_example(command):
     result = awing(*command, "--help")
     assert result.returncode == 0
     assert "Example: awing" in result.stdout
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize("command", ["benchmark loss", "data synthesize"])
+def test_help_imports_nothing_heavy(command):
     code = (
         "import sys; from awing_lib.cli import app\n"
-        "try: app(['benchmark', 'loss', '--help'])\n"
+        f"try: app([*{command.split()}, '--help'])\n"
         "except SystemExit: pass\n"
-        "assert not {'torch', 'numpy', 'matplotlib', 'anywidget'} & set(sys.modules)"
+        "assert not {'torch', 'numpy', 'matplotlib', 'anywidget', 'cv2', 'h5py', 'tqdm'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
@@ -43,6 +57,11 @@ def test_version():
         (("benchmark", "loss", "--repeats", "two"), "--repeats"),
         (("benchmark", "loss", "--device", "tpu"), "--device must be cpu or cuda, got 'tpu'"),
         (("benchmark", "loss", "--colour"), "--colour"),
+        (("benchmark", "data", "--photo", "3"), "--photo"),
+        (("data", "nothing"), "No such command 'nothing'"),
+        (("data", "check", "nothing", "."), "data set 'nothing' is unknown"),
+        (("data", "check", "wflw", "/nowhere"), "/nowhere: does not exist"),
+        (("data", "synthesize", "/nowhere", "--layout", "99"), "layout '99' is unknown"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message):
@@ -72,3 +91,20 @@ def test_benchmark_figures_without_a_browser_is_one_line(monkeypatch):
     monkeypatch.setenv("PATH", "")
     result = awing("benchmark", "figures")
     assert result.returncode == 2 and result.stderr.startswith("awing: no Chromium found")
+
+
+def test_data_list_answers():
+    result = awing("data", "list", "/nowhere")
+    assert result.returncode == 0, result.stderr
+    assert "wflw: WFLW" in result.stdout and "nothing in /nowhere, which does not exist" in result.stdout
+
+
+def test_data_synthesize_then_check(tmp_path):
+    result = awing("data", "synthesize", str(tmp_path), "--layout", "table", "--count", "2", "--test-count", "1")
+    assert result.returncode == 0, result.stderr
+    assert f"from awing_lib.datasets import FaceTable; faces = FaceTable({str(tmp_path)!r}, 'train')" in result.stdout
+    result = awing("data", "check", "table", str(tmp_path))
+    assert (result.returncode, result.stdout) == (0, "all: 3 faces, no problems\n")
+    next((tmp_path / "images/test").iterdir()).write_bytes(b"")
+    result = awing("data", "check", "table", str(tmp_path))
+    assert result.returncode == 1 and "images/test/" in result.stdout.splitlines()[1]
