@@ -115,6 +115,15 @@ def test_attributes_have_about_the_shares_of_wflw():
     assert np.abs(attributes["yaw"][large]).mean() > 2 * np.abs(attributes["yaw"][~large]).mean()
 
 
+def test_attributes_follow_from_the_parameters():
+    faces = SyntheticFaces(300, seed=8)
+    for face in map(faces.face, range(len(faces))):
+        turned = abs(face.yaw) > 40 or abs(face.pitch) > 22 or abs(face.roll) > 26
+        assert face.attributes["pose"] == turned
+        assert face.attributes["occlusion"] == (face.occluder is not None or face.look.glasses == "sunglasses")
+        assert face.attributes["make-up"] == (face.look.shadow is not None)
+
+
 def test_landmarks_lie_where_the_skin_is_painted():
     # a spot painted on the skin at a landmark's place must show up where the landmark is said to be
     height, width = ((side - 1) * TEXELS + 1 for side in model().planes.shape[1:])
@@ -204,7 +213,7 @@ def test_expressions_move_what_they_name():
     assert closed["right eye"] == pytest.approx(neutral["right eye"], abs=0.01)
 
 
-# -- held against real faces ---------------------------------------------------------------------------------------------
+# -- held against real faces -------------------------------------------------------------------------------------------
 
 
 def aligned(shapes: np.ndarray, mean: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from awing_lib.datasets.synthetic import wear
-from awing_lib.datasets.synthetic.face import Face
+from awing_lib.datasets.synthetic.face import Face, Light
 from awing_lib.datasets.synthetic.hair import Hair
 from awing_lib.datasets.synthetic.head import EYEBALL, gaze_points, model, rotation
 from awing_lib.datasets.synthetic.layer import blend, coverage, fill, plane, smooth_step
@@ -124,11 +124,16 @@ def draw(face: Face, generator: np.random.Generator, size: int = 256) -> tuple[n
             hidden |= _under(alpha, place.landmarks - (box[1].start, box[0].start))
     image = cv2.merge(list(image))
     if face.occluder is not None:
-        unit = max(float(np.linalg.norm(place.landmarks[60] - place.landmarks[72])), np.ptp(place.landmarks[:, 1]) / 2.2)
+        unit = max(
+            float(np.linalg.norm(place.landmarks[60] - place.landmarks[72])), np.ptp(place.landmarks[:, 1]) / 2.2
+        )
         towards = light.direction[:2] / max(np.linalg.norm(light.direction[:2]), 1e-6)
-        scene = Scene(landmarks=place.landmarks, unit=unit, skin=look.skin, light=towards)
+        lit = np.clip(look.skin * (light.around + 0.6 * light.lamp), 0, 1)
+        scene = Scene(landmarks=place.landmarks, unit=unit, skin=lit, light=towards)
         alpha = draw_occluder(face.occluder, image, scene, generator)
         hidden |= _under(alpha, place.landmarks)
+    # the camera's automatic exposure makes up for part of a dark or a bright scene
+    image *= np.float32(np.clip((0.40 / (image[::4, ::4].mean() + 1e-3)) ** 0.45, 0.8, 1.5))
     np.clip(image, 0, 1, out=image)
     return develop(image, face.photo, generator), place.landmarks.astype(np.float32), ~hidden
 
@@ -156,15 +161,14 @@ def _paint(face: Face, place: Geometry, hair: Hair, raster: Raster, shell: np.nd
     lips, brows, blush, shadow = _channels(raster.texture(textures.paint))
     beard, cavity, pores = _channels(raster.texture(textures.growth))
     red, folds, strands, freckles = _channels(raster.texture(textures.tone))
-    normal = np.stack([raster.sample(part) for part in _turn(place.turn, grid_normals(shell))])
-    normal /= np.sqrt((normal * normal).sum(0)) + np.float32(1e-6)
-
-    flush = np.float32(0.5 * look.flush) * red + np.float32(0.7 * look.flush if look.lipstick is not None else 0.06) * blush
+    flush = (
+        np.float32(0.5 * look.flush) * red + np.float32(0.7 * look.flush if look.lipstick is not None else 0.06) * blush
+    )
     spots = np.float32(look.freckles) * freckles
     dark = 1.05 - np.float32(0.10) * pores - np.float32(0.05 + 0.30 * look.age**1.5) * folds - np.float32(0.35) * spots
     dark -= np.float32(0.62) * cavity
     ruddy = 1 - np.float32(0.25) * (cavity + np.float32(0.5) * spots)  # skin in shade turns red
-    albedo = np.empty(normal.shape, np.float32)
+    albedo = np.empty((3, *lips.shape), np.float32)
     for channel, gain in enumerate((0.10, -0.20, -0.20)):
         np.multiply(1 + np.float32(gain) * flush, np.float32(look.skin[channel]) * dark, out=albedo[channel])
     albedo[1:] *= ruddy
@@ -193,24 +197,31 @@ def _paint(face: Face, place: Geometry, hair: Hair, raster: Raster, shell: np.nd
         blend(albedo, colour, alpha)
         rough += alpha * (np.float32(hair.gloss) - rough)
 
+    rough *= 1 - np.float32(0.6) * cavity
+    *lit, shine = cv2.split(raster.sample(_lighting(light, place.turn, shell)))
+    rough *= shine
+    for channel in range(3):
+        albedo[channel] *= lit[channel]
+        albedo[channel] += np.float32(light.lamp[channel]) * rough
+    return albedo
+
+
+def _lighting(light: Light, turn: np.ndarray, shell: np.ndarray) -> np.ndarray:
+    """What points of the grid send on of the light, (R, C, 4): red, green, blue, and the mirror-like part."""
+    right, down, near = _turn(turn, grid_normals(shell))
     x, y, z = light.direction.astype(np.float32)
-    facing = x * normal[0] + y * normal[1] + z * normal[2]
-    around = (np.float32(0.80) - np.float32(0.20) * normal[1]) * (np.float32(0.72) + np.float32(0.28) * normal[2])
+    facing = x * right + y * down + z * near
+    around = (np.float32(0.80) - np.float32(0.20) * down) * (np.float32(0.72) + np.float32(0.28) * near)
     half = light.direction + np.array([0, 0, 1.0])
     x, y, z = (half / np.linalg.norm(half)).astype(np.float32)
-    shine = np.clip(x * normal[0] + y * normal[1] + z * normal[2], 0, 1)
-    for _ in range(4):  # the sixteenth power
-        shine *= shine
-    shine *= rough * (1 - np.float32(0.6) * cavity) * np.float32(0.55)
-    # light that enters the skin comes out a little farther on, red most of all: the border of the shadow is soft and warm
+    shine = np.float32(0.55) * np.clip(x * right + y * down + z * near, 0, 1) ** 16
+    lit = []
+    # light that enters the skin comes out a little farther on, red most of all: shadows have a soft and warm border
     for channel, wrap in enumerate((0.50, 0.36, 0.30)):
         diffuse = np.clip((facing + np.float32(wrap)) * np.float32(1 / (1 + wrap)), 0, None)
         diffuse *= np.float32(0.78) + np.float32(0.22) * diffuse
-        diffuse *= np.float32(light.lamp[channel])
-        diffuse += np.float32(light.around[channel]) * around
-        albedo[channel] *= diffuse
-        albedo[channel] += np.float32(light.lamp[channel]) * shine
-    return albedo
+        lit.append(np.float32(light.lamp[channel]) * diffuse + np.float32(light.around[channel]) * around)
+    return cv2.merge([*lit, shine])
 
 
 def _channels(image: np.ndarray) -> list[np.ndarray]:
@@ -223,7 +234,7 @@ def _neck(image: np.ndarray, face: Face, place: Geometry) -> None:
     look, light, unit = face.look, face.light, place.scale
     (top, chin, low), _ = place.project(np.array([[0.0, 0.95, -0.70], place.keys[16], [0.0, 2.0, -0.8]]))
     lean = 0.35 * (low - top)[0]
-    base = top + (lean, 0.95 * unit)
+    base = top + np.array([lean, 0.95 * unit])
     width = (0.49 + 0.09 * (look.beard > 0) + 0.03 * face.identity[1]) * unit
     side, spread = np.array([width, 0]), np.array([1.75 * unit, 0])
     down, slope = np.array([0, unit]), np.array([0, 0.38 * unit])
@@ -234,16 +245,33 @@ def _neck(image: np.ndarray, face: Face, place: Geometry) -> None:
         (rows, columns), neck = found
         y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
         x = np.arange(columns.start, columns.stop, dtype=np.float32)
-        across = np.clip((x - np.float32(top[0]) - np.float32(lean) * (y - np.float32(top[1])) / np.float32(0.95 * unit)) / np.float32(width), -1, 1)
+        across = np.clip(
+            (x - np.float32(top[0]) - np.float32(lean) * (y - np.float32(top[1])) / np.float32(0.95 * unit))
+            / np.float32(width),
+            -1,
+            1,
+        )
         facing = across * np.float32(light.direction[0]) + np.sqrt(1 - across**2) * np.float32(light.direction[2])
         facing = np.clip(facing * np.float32(0.8) + np.float32(0.25), 0, None)
         under = (1 - 0.55 * np.exp(-np.maximum(y - chin[1], 0) / (0.40 * unit))).astype(np.float32)  # the chin's shadow
-        tone = plane(light.lamp * 0.9) * (facing * under) + plane(light.around) * (np.float32(0.4) + np.float32(0.5) * under)
+        tone = plane(light.lamp * 0.9) * (facing * under) + plane(light.around) * (
+            np.float32(0.4) + np.float32(0.5) * under
+        )
         blend(image[:, rows, columns], plane(look.skin * np.array([0.96, 0.92, 0.92])) * tone, neck)
     cloth = look.wear if look.hat == "headscarf" else look.cloth
-    body = [base - 1.25 * side - 0.12 * down, base - 0.75 * spread + 0.5 * slope, base - 1.2 * spread + 4 * slope, base - 1.3 * spread + 6 * down]
+    body = [
+        base - 1.25 * side - 0.12 * down,
+        base - 0.75 * spread + 0.5 * slope,
+        base - 1.2 * spread + 4 * slope,
+        base - 1.3 * spread + 6 * down,
+    ]
     body += [base + 1.3 * spread + 6 * down, base + 1.2 * spread + 4 * slope, base + 0.75 * spread + 0.5 * slope]
-    body += [base + 1.25 * side - 0.12 * down, base + 0.7 * side + 0.12 * down, base + 0.22 * down, base - 0.7 * side + 0.12 * down]
+    body += [
+        base + 1.25 * side - 0.12 * down,
+        base + 0.7 * side + 0.12 * down,
+        base + 0.22 * down,
+        base - 0.7 * side + 0.12 * down,
+    ]
     shade = light.around + light.lamp * max(0.25, light.direction[2] * 0.8)
     fill(image, curve_matrix(len(body) + 1, 60) @ np.array([*body, body[0]]).astype(np.float32), cloth * shade)
     collar = np.array([*body[-4:], body[0]], np.float32)
@@ -251,7 +279,7 @@ def _neck(image: np.ndarray, face: Face, place: Geometry) -> None:
 
 
 def _ruled(pixels: np.ndarray, depth: np.ndarray, box: tuple) -> np.ndarray:
-    """Depth over the pixels of ``box`` that runs from one corner of an eye or mouth (point 0) to the other (point 4)."""
+    """Depth over the pixels of ``box``, running from one corner of eye or mouth (point 0) to the other (point 4)."""
     along = pixels[4] - pixels[0]
     y, x = np.ogrid[box]
     share = ((x - pixels[0, 0]) * along[0] + (y - pixels[0, 1]) * along[1]) / max(along @ along, 1.0)
@@ -325,7 +353,9 @@ def _eye(image: np.ndarray, face: Face, place: Geometry, seen: np.ndarray, eye: 
         tip, _ = place.project(np.stack([keys[outer], wing]))
         fill(window, tip - origin, line * brightness, 0.9, width=lash, clip=free)
     if height > 0.05 * unit:
-        fold, _ = place.project(keys[:5] + np.array([[0, -0.012, 0], [0, -0.034, 0], [0, -0.040, 0], [0, -0.034, 0], [0, -0.010, 0]]))
+        fold, _ = place.project(
+            keys[:5] + np.array([[0, -0.012, 0], [0, -0.034, 0], [0, -0.040, 0], [0, -0.034, 0], [0, -0.010, 0]])
+        )
         crease = curve_matrix(5, 16) @ fold.astype(np.float32) - origin
         colour = look.skin * np.array([0.55, 0.45, 0.42]) * brightness
         fill(window, crease, colour, 0.42, width=max(0.013 * unit, 0.6), clip=free)
@@ -355,10 +385,18 @@ def _mouth(image: np.ndarray, face: Face, place: Geometry, seen: np.ndarray) -> 
         opening *= free
         blend(window, np.array([0.22, 0.055, 0.06]) * brightness, opening)
         if gap > 0.30 * unit:
-            back = np.array([[0, -0.08, -0.06], [0, -0.13, -0.06], [0, -0.15, -0.06], [0, -0.13, -0.06], [0, -0.08, -0.06]])
+            back = np.array(
+                [[0, -0.08, -0.06], [0, -0.13, -0.06], [0, -0.15, -0.06], [0, -0.13, -0.06], [0, -0.08, -0.06]]
+            )
             tongue, _ = place.project(place.keys[[92, 93, 94, 95, 88]] + back)
             tongue = curve_matrix(5, 16) @ tongue.astype(np.float32) - origin
-            fill(window, np.concatenate([lower, tongue[::-1]]), np.array([0.62, 0.26, 0.26]) * brightness, 0.9, clip=opening)
+            fill(
+                window,
+                np.concatenate([lower, tongue[::-1]]),
+                np.array([0.62, 0.26, 0.26]) * brightness,
+                0.9,
+                clip=opening,
+            )
         # the upper teeth stay with the skull; the gap shows more or less of them
         edge = np.array([[0, 0.02, -0.05], [0, 0.085, -0.03], [0, 0.105, -0.02], [0, 0.085, -0.03], [0, 0.02, -0.05]])
         rim, _ = place.project(place.keys[88:93] + edge)

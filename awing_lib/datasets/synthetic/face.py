@@ -1,6 +1,6 @@
 """All that makes one synthetic face, drawn by chance: who, with what look, seen from where, in what light."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +13,15 @@ SHARES = {"pose": 326, "expression": 314, "illumination": 698, "make-up": 206, "
 
 # Skin from light to dark, RGB; a tone between two of them is their mix.
 SKIN = np.array(
-    [(0.97, 0.85, 0.78), (0.93, 0.75, 0.64), (0.84, 0.64, 0.51), (0.70, 0.49, 0.36), (0.50, 0.33, 0.24), (0.33, 0.215, 0.165), (0.225, 0.15, 0.12)]
+    [
+        (0.97, 0.85, 0.78),
+        (0.93, 0.75, 0.64),
+        (0.84, 0.64, 0.51),
+        (0.70, 0.49, 0.36),
+        (0.50, 0.33, 0.24),
+        (0.33, 0.215, 0.165),
+        (0.225, 0.15, 0.12),
+    ]
 )
 HAIR = {
     "black": (0.075, 0.065, 0.065),
@@ -27,8 +35,22 @@ HAIR = {
     "white": (0.86, 0.85, 0.83),
     "dyed": (0.45, 0.18, 0.38),
 }
-IRIS = [(0.22, 0.13, 0.07), (0.16, 0.09, 0.05), (0.36, 0.24, 0.12), (0.38, 0.40, 0.22), (0.36, 0.48, 0.60), (0.48, 0.54, 0.56)]
-CLOTH = [(0.14, 0.16, 0.22), (0.85, 0.84, 0.80), (0.20, 0.33, 0.42), (0.55, 0.16, 0.16), (0.22, 0.36, 0.27), (0.42, 0.40, 0.38)]
+IRIS = [
+    (0.22, 0.13, 0.07),
+    (0.16, 0.09, 0.05),
+    (0.36, 0.24, 0.12),
+    (0.38, 0.40, 0.22),
+    (0.36, 0.48, 0.60),
+    (0.48, 0.54, 0.56),
+]
+CLOTH = [
+    (0.14, 0.16, 0.22),
+    (0.85, 0.84, 0.80),
+    (0.20, 0.33, 0.42),
+    (0.55, 0.16, 0.16),
+    (0.22, 0.36, 0.27),
+    (0.42, 0.40, 0.38),
+]
 CLOTH += [(0.76, 0.60, 0.36), (0.34, 0.22, 0.36), (0.10, 0.10, 0.11), (0.62, 0.70, 0.78)]
 HAIRCUTS = ("bald", "buzz", "short", "quiff", "side", "curly", "afro", "bob", "long", "bun")
 HATS = ("beanie", "cap", "headscarf", "brim", "helmet")
@@ -114,7 +136,7 @@ class Face:
         expression, gaze = _expression(generator, flags["expression"])
         look, occluder = _look(generator, flags["make-up"], flags["occlusion"])
         if occluder == "sunglasses":
-            look, occluder = _with(look, glasses="sunglasses"), None
+            look, occluder = replace(look, glasses="sunglasses"), None
         yaw, pitch, roll = _pose(generator, flags["pose"])
         extent = generator.uniform(0.26, 0.36) * size
         return cls(
@@ -135,12 +157,6 @@ class Face:
             occluder=occluder,
             flags=flags,
         )
-
-
-def _with(look: Look, **changes) -> Look:
-    from dataclasses import replace
-
-    return replace(look, **changes)
 
 
 def _pose(generator: np.random.Generator, large: bool) -> tuple[float, float, float]:
@@ -170,8 +186,20 @@ def _expression(generator: np.random.Generator, strong: bool) -> tuple[Expressio
             "laugh": {"smile": much, "teeth": 0.9 * much, "jaw_open": uniform(0.2, 0.7), "squint": uniform(0.3, 0.9)},
             "shout": {"jaw_open": much, "teeth": 0.6, "frown": much, "squint": 0.4},
             "kiss": {"pout": much, "press": 0.2, "close_left": uniform(0, 1), "skew": uniform(-0.5, 0.5)},
-            "disgust": {"upper_lip": much, "frown": much, "squint": 0.6, "skew": uniform(-0.8, 0.8), "teeth": uniform(0, 0.5)},
-            "wink": {"close_left": 1.0, "close_right": 0.0, "smile": much, "skew": uniform(-0.8, 0.8), "teeth": uniform(0, 0.8)},
+            "disgust": {
+                "upper_lip": much,
+                "frown": much,
+                "squint": 0.6,
+                "skew": uniform(-0.8, 0.8),
+                "teeth": uniform(0, 0.5),
+            },
+            "wink": {
+                "close_left": 1.0,
+                "close_right": 0.0,
+                "smile": much,
+                "skew": uniform(-0.8, 0.8),
+                "teeth": uniform(0, 0.8),
+            },
             "grief": {"sad": much, "frown": 0.5, "press": uniform(0, 0.8), "squint": 0.5, "jaw_open": uniform(0, 0.3)},
             "yawn": {"jaw_open": 1.0, "close_left": 0.9, "close_right": 0.9, "frown": 0.4},
         }[kind]
@@ -205,15 +233,25 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
     bearded = not painted and uniform() < 0.5
     light_skin = tone < 2.2
     names = list(HAIR)
-    weights = np.array([4, 4, 3, 1.5, 0.7, 1.2, 1.0, 0, 0, 0.25]) if light_skin else np.array([9, 3, 0.6, 0.2, 0, 0, 0.1, 0, 0, 0.2])
+    weights = (
+        np.array([4, 4, 3, 1.5, 0.7, 1.2, 1.0, 0, 0, 0.25])
+        if light_skin
+        else np.array([9, 3, 0.6, 0.2, 0, 0, 0.1, 0, 0, 0.2])
+    )
     if age > 0.55:
         weights[7:9] += (6 * (age - 0.35), 5 * (age - 0.5))
     hair = np.clip(np.array(HAIR[str(choice(names, p=weights / weights.sum()))]) * uniform(0.85, 1.15), 0, 1)
-    cuts = np.array([0.5, 1, 3, 1.6, 1.8, 1, 0.5, 0.2, 0.4, 0.2]) if bearded else np.array([0.2, 0.5, 1.6, 0.8, 1.0, 1.0, 0.7, 2.2, 3.2, 1.4])
+    cuts = (
+        np.array([0.5, 1, 3, 1.6, 1.8, 1, 0.5, 0.2, 0.4, 0.2])
+        if bearded
+        else np.array([0.2, 0.5, 1.6, 0.8, 1.0, 1.0, 0.7, 2.2, 3.2, 1.4])
+    )
     if tone > 3.2:
         cuts[[5, 6]] += 2.0
     haircut = str(choice(HAIRCUTS, p=cuts / cuts.sum()))
-    iris = np.array(IRIS[int(choice(6, p=[0.28, 0.14, 0.14, 0.14, 0.2, 0.1]) if light_skin else choice(3, p=[0.4, 0.5, 0.1]))])
+    iris = np.array(
+        IRIS[int(choice(6, p=[0.28, 0.14, 0.14, 0.14, 0.2, 0.1]) if light_skin else choice(3, p=[0.4, 0.5, 0.1]))]
+    )
     glasses = str(choice(GLASSES[:3])) if uniform() < 0.14 else None
     hat = None
     occluder = None
@@ -223,7 +261,9 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
         hat = str(choice(HATS, p=[0.28, 0.28, 0.2, 0.18, 0.06]))
     lipstick = shadow = None
     red = np.array([(0.70, 0.10, 0.16), (0.55, 0.06, 0.14), (0.80, 0.30, 0.34), (0.62, 0.22, 0.24), (0.35, 0.06, 0.16)])
-    dust = np.array([(0.30, 0.20, 0.28), (0.45, 0.28, 0.20), (0.20, 0.28, 0.42), (0.55, 0.35, 0.40), (0.16, 0.13, 0.14)])
+    dust = np.array(
+        [(0.30, 0.20, 0.28), (0.45, 0.28, 0.20), (0.20, 0.28, 0.42), (0.55, 0.35, 0.40), (0.16, 0.13, 0.14)]
+    )
     if painted:
         lipstick, shadow = red[generator.integers(5)], dust[generator.integers(5)]
     elif not bearded and uniform() < 0.3:
@@ -252,10 +292,12 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
 def _light(generator: np.random.Generator, hard: bool) -> Light:
     uniform = generator.uniform
     side = generator.normal(0, 1.0) if hard else generator.normal(0, 0.55)
-    direction = np.array([side, uniform(-1.1, 0.1) if not hard else uniform(-1.5, 0.9), uniform(0.2, 1.0) if hard else uniform(0.7, 1.2)])
+    direction = np.array(
+        [side, uniform(-1.1, 0.1) if not hard else uniform(-1.5, 0.9), uniform(0.2, 1.0) if hard else uniform(0.7, 1.2)]
+    )
     direction /= np.linalg.norm(direction)
     warm = generator.normal(0, 0.05)
-    lamp = np.array([1 + warm, 1.0, 1 - warm]) * (uniform(0.55, 1.1) if hard else uniform(0.48, 0.72))
+    lamp = np.array([1 + warm, 1.0, 1 - warm]) * (uniform(0.55, 1.1) if hard else uniform(0.54, 0.80))
     cool = generator.normal(0, 0.04)
     around = np.array([1 - cool, 1.0, 1 + cool]) * (uniform(0.15, 0.45) if hard else uniform(0.42, 0.58))
     return Light(direction, lamp, around)

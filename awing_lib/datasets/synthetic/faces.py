@@ -15,7 +15,7 @@ SIZE = 256
 class SyntheticFaces(FaceDataset):
     """Faces made to order: 256 x 256 pixels, exact landmarks, nothing to download, no real person in them.
 
-    Face ``i`` of a seed is the same in every process and for every ``count``, whichever other faces are drawn. Nothing is
+    Face ``i`` of a seed is the same in every process and for every ``count``, whichever other faces are drawn. None is
     drawn before it is asked for. ``visible`` is False where the head itself, hair, a hat, dark glasses, or something in
     front of the face hides the landmark. Landmarks 0 to 32 lie on the face's contour as annotators see it: where the
     cheek hides the jaw line, on the cheek's rim. ``box`` is the tight box of the landmarks. ``attributes`` are WFLW's

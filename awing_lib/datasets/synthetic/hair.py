@@ -24,7 +24,13 @@ CUTS = {
     "long": (0.12, 0.15),
     "bun": (0.035, 0.06),
 }
-HATS = {"beanie": (0.09, 0.20), "cap": (0.07, 0.17), "headscarf": (0.09, 0.12), "brim": (0.07, 0.20), "helmet": (0.16, 0.22)}
+HATS = {
+    "beanie": (0.09, 0.20),
+    "cap": (0.07, 0.17),
+    "headscarf": (0.09, 0.12),
+    "brim": (0.07, 0.20),
+    "helmet": (0.16, 0.22),
+}
 COVERS_EARS = ("bob", "long")
 
 # where the edge runs: elevation in degrees (y down) over azimuth in degrees
@@ -54,12 +60,8 @@ class Hair:
     @classmethod
     def of(cls, look: Look) -> "Hair":
         azimuth, elevation, waves = _grid()
-        if look.haircut in COVERS_EARS:
-            edge = LONG_EDGE
-        else:
-            edge = SHORT_EDGE
-        front = np.clip(1.2 - np.abs(azimuth) / 60, 0, 1)
-        field = _field(edge) - 0.5 * look.hair_shift * (front if look.haircut not in COVERS_EARS else 0.4 * front)
+        edge, receding = (LONG_EDGE, 0.2) if look.haircut in COVERS_EARS else (SHORT_EDGE, 0.5)
+        field = _field(edge) - receding * look.hair_shift * np.clip(1.2 - np.abs(azimuth) / 60, 0, 1)
         sides, top = CUTS[look.haircut]
         upper = np.clip((-elevation - 5) / 45, 0, 1)
         thickness = sides + (top - sides) * upper
@@ -126,7 +128,12 @@ def _weave(hat: str, raster: Raster, field: np.ndarray) -> np.ndarray:
     seam = 1 - 0.25 * np.exp(-(((field - 0.52) / 0.02) ** 2))
     if hat == "beanie":
         cuff = smooth_step(field, 0.66, 0.69)
-        return seam * (0.88 + 0.10 * np.cos(raster.column * 2 * np.pi * 1.5)) * (1 - 0.14 * np.exp(-(((field - 0.67) / 0.02) ** 2))) * (1.04 - 0.06 * cuff)
+        return (
+            seam
+            * (0.88 + 0.10 * np.cos(raster.column * 2 * np.pi * 1.5))
+            * (1 - 0.14 * np.exp(-(((field - 0.67) / 0.02) ** 2)))
+            * (1.04 - 0.06 * cuff)
+        )
     if hat == "headscarf":
         return seam * (0.92 + 0.10 * np.sin(raster.column * 0.9 + 3 * np.sin(raster.row * 0.22)))
     if hat == "brim":

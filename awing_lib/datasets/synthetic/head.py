@@ -1,7 +1,7 @@
 """A head in three dimensions with the 98 points of WFLW on its surface.
 
 The neutral face is designed: a few dozen key points and the curves through them, in units of the distance between the
-outer corners of the eyes. x points to the image's right, y down, z towards the viewer; the origin lies between the eyes.
+outer corners of the eyes. x points to the image's right, y down, z towards the viewer; 0 lies between the eyes.
 Identity and expression move the key points, and a spline carries a grid of surface points along.
 """
 
@@ -13,8 +13,6 @@ from scipy.interpolate import CubicSpline, RBFInterpolator
 
 from awing_lib.layouts import WFLW_98
 
-PIVOT = np.array([0.0, 0.45, -0.85])
-"""The point that the head turns about: the top of the neck."""
 CENTER = np.array([0.0, 0.20, -0.62])
 """The point from which all of the surface is seen without folds."""
 EYEBALL = 0.135
@@ -139,7 +137,7 @@ def _bumps(points: np.ndarray, center, radius: float, move) -> np.ndarray:
     return shift
 
 
-# What makes a face this person's: name -> (standard deviation, [(center, radius, move), ...]) with x on the image's right.
+# What makes a face this person's: name -> (standard deviation, [(center, radius, move), ...]), x on the image's right.
 IDENTITY = {
     "face width": (0.055, [((0.8, 0.5, -0.5), 0.55, (1, 0, 0))]),
     "jaw width": (0.075, [((0.62, 0.95, -0.3), 0.32, (1, 0, 0))]),

@@ -143,21 +143,27 @@ _TURN = np.linspace(0, 1, 11)
 
 def _capsules(joints: np.ndarray, radii) -> np.ndarray:
     """(K - 1, 22, 2) outlines of the tapering rounded segments between K joints."""
-    joints, radii = np.asarray(joints, float), np.asarray(radii, float)
-    steps = np.diff(joints, axis=0)
-    lengths = np.maximum(np.hypot(*steps.T), 1e-6)
+    return _chains([joints], [radii])[0]
+
+
+def _chains(joints: list, radii: list) -> list[np.ndarray]:
+    """The capsules of several chains of joints at once."""
+    starts, ends = np.concatenate([chain[:-1] for chain in joints]), np.concatenate([chain[1:] for chain in joints])
+    first, last = np.concatenate([sizes[:-1] for sizes in radii]), np.concatenate([sizes[1:] for sizes in radii])
+    steps = ends - starts
+    lengths = np.maximum(np.hypot(steps[:, 0], steps[:, 1]), 1e-6)
     # where the two common tangents touch the circles
-    open_ = np.arccos(np.clip((radii[:-1] - radii[1:]) / lengths, -0.98, 0.98))[:, None]
+    open_ = np.arccos(np.maximum(np.minimum((first - last) / lengths, 0.98), -0.98))[:, None]
     heading = np.arctan2(steps[:, 1], steps[:, 0])[:, None]
     count = len(_TURN)
     angles = np.concatenate([heading + open_ + _TURN * (2 * np.pi - 2 * open_), heading - open_ + _TURN * 2 * open_], 1)
     outlines = np.empty((len(steps), 2 * count, 2))
     np.cos(angles, out=outlines[..., 0])
     np.sin(angles, out=outlines[..., 1])
-    for half, ends, sizes in ((slice(count), joints[:-1], radii[:-1]), (slice(count, None), joints[1:], radii[1:])):
-        outlines[:, half] *= sizes[:, None, None]
-        outlines[:, half] += ends[:, None]
-    return outlines
+    outlines[:, :count] = outlines[:, :count] * first[:, None, None] + starts[:, None]
+    outlines[:, count:] = outlines[:, count:] * last[:, None, None] + ends[:, None]
+    cuts = np.cumsum([len(chain) - 1 for chain in joints])[:-1]
+    return np.split(outlines, cuts)
 
 
 _CIRCLE = np.stack([np.cos(_ANGLES := np.linspace(0, 2 * np.pi, 24, endpoint=False)), np.sin(_ANGLES)], 1)
@@ -206,20 +212,23 @@ def _fixed(points: np.ndarray, origin) -> np.ndarray:
 
 
 @cache
-def _shades(strength: float) -> np.ndarray:
-    """(1, 256, 3) float32: share of the light that is left, by shadow 0 to 255."""
+def _shades(strength: float, red: float) -> np.ndarray:
+    """(1, 256, 3) float32: share of the light that is left, by shadow 0 to 255; ``red`` is red's part of the loss."""
     steps = np.linspace(0, 1, 256)[:, None]
-    return (1 - strength * steps * (0.85, 1.0, 1.0)).astype(np.float32)[None]
+    return (1 - strength * steps * (red, 1.0, 1.0)).astype(np.float32)[None]
 
 
 def _bounds(shapes, pad: float, shape: tuple, origin=(0, 0)) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the window of an array of this ``shape`` that holds the outlines and ``pad`` pixels around."""
     stacked = isinstance(shapes, np.ndarray)
     points = shapes.reshape(-1, 2) if stacked else np.concatenate([np.reshape(part, (-1, 2)) for part in shapes])
-    (x0, y0), (x1, y1) = (points.min(0) - origin).tolist(), (points.max(0) - origin).tolist()
-    x0, y0 = (min(max(math.floor(low - pad), 0), limit) for low, limit in zip((x0, y0), shape[::-1], strict=True))
-    x1, y1 = (min(max(math.ceil(high + pad) + 1, 0), limit) for high, limit in zip((x1, y1), shape[::-1], strict=True))
-    return x0, y0, max(x0, x1), max(y0, y1)
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    height, width = shape
+    x0 = min(max(math.floor(left - origin[0] - pad), 0), width)
+    y0 = min(max(math.floor(top - origin[1] - pad), 0), height)
+    x1 = min(max(math.ceil(right - origin[0] + pad) + 1, x0), width)
+    y1 = min(max(math.ceil(bottom - origin[1] + pad) + 1, y0), height)
+    return x0, y0, x1, y1
 
 
 class _Canvas:
@@ -247,9 +256,9 @@ class _Canvas:
         """Image-left (-1) or image-right (1), by chance."""
         return 1 if self.generator.random() < 0.5 else -1
 
-    def darken(self, image_window: np.ndarray, shadow: np.ndarray, strength: float) -> None:
+    def darken(self, window: tuple[slice, slice], shadow: np.ndarray, strength: float, red: float = 0.85) -> None:
         """Take ``strength`` of the light where ``shadow`` (uint8) is 255; skin lets some of the red through."""
-        image_window *= cv2.LUT(cv2.merge([shadow] * 3), _shades(strength))
+        self.image[window] *= cv2.LUT(cv2.merge([shadow] * 3), _shades(strength, red))
 
 
 class _Relief:
@@ -389,7 +398,7 @@ class _Relief:
 
         shadow = cv2.max(cv2.blur(cast(*away), blur), cast(0, 0) // 2)  # where it touches, from all sides
         shadow = cv2.resize(shadow, size, interpolation=cv2.INTER_LINEAR)
-        self.canvas.darken(self.canvas.image[window], shadow, strength)
+        self.canvas.darken(window, shadow, strength)
 
     def paint(self, ramp: np.ndarray, mask: np.ndarray | None = None, opacity: float = 1.0, edge: float = 0.25) -> None:
         """Put the lit parts (or those in ``mask``) on the canvas in the tones of a material.
@@ -485,7 +494,8 @@ def _hand(canvas: _Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_
     palm_outline = _curve(place(_PALM), 52, closed=True)
     # folded fingers press against each other
     wide = [1.1 if pose.palm and curl > 0.6 else 1.0 for *_, curl in fingers]
-    shapes = [_capsules(joints, radii * scale * unit * w) for (joints, radii, _), w in zip(fingers, wide, strict=True)]
+    sizes = [radii * (scale * unit * w) for (_, radii, _), w in zip(fingers, wide, strict=True)]
+    shapes = _chains([joints for joints, *_ in fingers], sizes)
     thumb = np.array(pose.thumb) if pose.thumb else None
     if thumb is not None:
         thumb = thumb + generator.normal(0, 0.012, (4, 2)) * ((0,), (0.5,), (1,), (1,))
@@ -547,7 +557,7 @@ def _hand(canvas: _Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_
     knuckles = relief.part(spots, 0.15)
     if not knuckles.empty:
         flush = cv2.blur(knuckles.mask(_ellipses(spots, (0.085 * scale * unit,) * 2)), (relief._odd(0.12),) * 2)
-        canvas.image[knuckles.window][..., 1:] *= 1 - cv2.min(flush, knuckles.cover)[..., None] * np.float32(0.12 / 255)
+        canvas.darken(knuckles.window, cv2.min(flush, knuckles.cover), 0.12, red=0.0)
     _nails(canvas, relief, place, tips, scale, long_nails)
     if generator.random() < 0.65:
         _sleeve(canvas, place, forearm, scale)
@@ -764,7 +774,7 @@ def _grip(canvas, place: Callable, front: bool, count: int = 4, thumb: bool = Tr
         )
         for k, y in enumerate(0.02 + 0.195 * np.arange(count))
     ]
-    shapes = [_capsules(joints, radii * unit) for joints, radii in fingers]
+    shapes = _chains([joints for joints, _ in fingers], [radii * unit for _, radii in fingers])
     nose = _capsules(place(((0.36, 0.02), (0.12, -0.2), (-0.03, -0.30))), np.array((0.16, 0.11, 0.08)) * unit)
     relief = _Relief(canvas, [*shapes, nose])
     for shape in shapes:
@@ -824,7 +834,7 @@ def _phone(canvas: _Canvas) -> None:
 def _fingers_over(canvas, place, fingers) -> None:
     """Fingers that reach over an edge: each three joints in the frame of ``place``, from the knuckle to the tip."""
     unit, fingers = canvas.scene.unit, np.asarray(fingers, float)
-    shapes = [_capsules(place(joints), np.array((0.11, 0.104, 0.086)) * unit) for joints in fingers]
+    shapes = _chains(list(place(fingers)), [np.array((0.11, 0.104, 0.086)) * unit] * len(fingers))
     relief = _Relief(canvas, shapes)
     for shape in shapes:
         relief.pile(shape, 0.1)

@@ -51,7 +51,7 @@ def background(generator: np.random.Generator, size: int = 256) -> np.ndarray:
     scene, (low, high) = scenes[np.searchsorted(chances, generator.random())]
     picture = scene(generator)
     sigma = generator.uniform(low, high)
-    if sigma > 3:  # a wide blur leaves nothing that half the pixels could not hold
+    if sigma > 2:  # a wide blur leaves nothing that half the pixels could not hold
         picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         sigma /= 2
     picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
@@ -577,16 +577,15 @@ def develop(image: np.ndarray, photo: Photo, generator: np.random.Generator) -> 
     picture = _defocus(picture, photo.blur)
     if photo.low_resolution > 1:
         coarse = tuple(max(1, round(side / photo.low_resolution)) for side in (width, height))
-        picture = cv2.resize(picture, coarse, interpolation=cv2.INTER_AREA)
+        few = photo.low_resolution > 1.6  # means over areas are slow, and next to nothing is lost without them
+        picture = cv2.resize(picture, coarse, interpolation=cv2.INTER_AREA if few else cv2.INTER_LINEAR)
     if photo.noise > 0:
         # the display's gamma makes the noise of counted photons about equally strong in dark and bright
         picture = cv2.scaleAdd(_noise(generator, *picture.shape[:2]), photo.noise, picture)
     if picture.shape[:2] != (height, width):
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
 
-    pixels = cv2.multiply(
-        picture, (255.0, 255.0, 255.0, 255.0), dtype=cv2.CV_8U
-    )  # rounds, and clips what is too bright
+    pixels = cv2.convertScaleAbs(np.maximum(picture, 0), alpha=255)  # rounds, and clips what is too bright
     pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY if photo.grey else cv2.COLOR_RGB2BGR)
     tones = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(photo.gamma)
     tones = (tones - 0.5) * np.float32(photo.contrast) + 0.5
@@ -611,10 +610,10 @@ def _colour_of_light(photo: Photo) -> np.ndarray:
 
 @cache
 def _falloff(height: int, width: int, vignette: float) -> np.ndarray:
-    """(H, W, 1) float32 share of the light that arrives."""
+    """(H, W, 3) float32 share of the light that arrives."""
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     light = 1 - vignette * ((rows**2 + columns**2) / 2) ** 1.5
-    return (np.clip(light, 0, 1) ** (1 / DISPLAY_GAMMA)).astype(np.float32)[..., None]
+    return (np.clip(light, 0, 1) ** (1 / DISPLAY_GAMMA)).astype(np.float32)[..., None].repeat(3, 2)
 
 
 def _move(picture: np.ndarray, length: float, angle: float) -> np.ndarray:

@@ -173,7 +173,6 @@ def maps() -> Maps:
     # fine hairs: the field of the brows is torn a little along slanted lines
     brows = np.clip(brows + 0.05 * noise(0.8, 2.5) * (brows > 0), 0, 1)
     x, y, z = np.moveaxis(position, -1, 0)
-    front = np.clip((z + 0.55) / 0.3, 0, 1)
     shadow = np.maximum(blob((0.345, -0.095, 0.11), (0.16, 0.05, 0.2)), blob((0.44, -0.07, 0.06), (0.1, 0.05, 0.2)))
     paint = [soft(lips, LIP_EDGE), brows, blob((0.55, 0.33, 0.04), (0.16, 0.13, 0.3)), shadow]
 
@@ -204,9 +203,9 @@ def maps() -> Maps:
     red = np.maximum.reduce(
         [blob((0, 0.42, 0.48), 0.12), 0.8 * blob((0.52, 0.32, 0.05), 0.18), 0.5 * blob((0, 1.16, 0.27), 0.14)]
     )
-    fold = [_smooth(np.array(points)) for points in ([(-0.235, 0.43, 0.2), (-0.30, 0.55, 0.2), (-0.37, 0.70, 0.16)],)]
     folds = np.zeros((height, width), np.float32)
-    lines = [fold[0], [(-0.235, 0.12, 0.13), (-0.31, 0.155, 0.12), (-0.40, 0.155, 0.09)]]
+    beside_the_mouth = _smooth(np.array([(-0.235, 0.43, 0.2), (-0.30, 0.55, 0.2), (-0.37, 0.70, 0.16)]))
+    lines = [beside_the_mouth, [(-0.235, 0.12, 0.13), (-0.31, 0.155, 0.12), (-0.40, 0.155, 0.09)]]
     lines += [
         [(-0.45, -0.50, 0.1), (-0.2, -0.52, 0.22), (0, -0.51, 0.24)],
         [(-0.42, -0.62, 0.05), (-0.2, -0.64, 0.18), (0, -0.63, 0.18)],

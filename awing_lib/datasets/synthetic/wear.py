@@ -12,7 +12,16 @@ from awing_lib.datasets.synthetic.layer import blend, coverage, fill, plane
 from awing_lib.datasets.synthetic.surface import curve_matrix, maps
 
 # Outline of an ear and its inner fold, away from the head and down, in units of the eye corners' distance.
-EAR = [(0.0, -0.16), (0.05, -0.28), (0.16, -0.33), (0.27, -0.29), (0.32, -0.16), (0.29, 0.0), (0.22, 0.12), (0.16, 0.24)]
+EAR = [
+    (0.0, -0.16),
+    (0.05, -0.28),
+    (0.16, -0.33),
+    (0.27, -0.29),
+    (0.32, -0.16),
+    (0.29, 0.0),
+    (0.22, 0.12),
+    (0.16, 0.24),
+]
 EAR = np.array([*EAR, (0.08, 0.29), (0.0, 0.20)])
 FOLD = np.array([(0.05, -0.10), (0.10, -0.22), (0.19, -0.24), (0.24, -0.14), (0.20, -0.01), (0.12, 0.06), (0.09, 0.13)])
 # Half width and half height of a lens, and how round its corners are (1: an ellipse).
@@ -43,7 +52,9 @@ def behind(image: np.ndarray, face: Face, place) -> None:
     look, unit = face.look, place.scale
     if look.haircut in COVERS_EARS and look.hat != "headscarf":
         long = look.haircut == "long"
-        crown = np.array([[-0.95, -0.1, -0.9], [-0.80, -0.75, -0.9], [0, -1.15, -0.9], [0.80, -0.75, -0.9], [0.95, -0.1, -0.9]])
+        crown = np.array(
+            [[-0.95, -0.1, -0.9], [-0.80, -0.75, -0.9], [0, -1.15, -0.9], [0.80, -0.75, -0.9], [0.95, -0.1, -0.9]]
+        )
         crown, _ = place.project(crown)
         hang, out = np.array([0, (2.1 if long else 1.15) * unit]), np.array([0.16 * unit, 0])
         end = np.array([0.10 * unit if long else -0.10 * unit, 0])
@@ -86,7 +97,9 @@ def _ball(image: np.ndarray, center: np.ndarray, radius: float, colour: np.ndarr
 def _brim(place, start: float, stop: float) -> np.ndarray:
     """(P, 2) pixels of a wide brim's edge from one angle to the other, 0 in front."""
     angle = np.linspace(start, stop, 49)
-    return place.project(np.stack([1.42 * np.sin(angle), -0.62 + 0.06 * np.cos(angle), -0.70 + 1.42 * np.cos(angle)], 1))[0]
+    return place.project(
+        np.stack([1.42 * np.sin(angle), -0.62 + 0.06 * np.cos(angle), -0.70 + 1.42 * np.cos(angle)], 1)
+    )[0]
 
 
 def ears(image: np.ndarray, face: Face, place, seen: np.ndarray) -> None:
