@@ -1,9 +1,11 @@
 """Static figures of the book: drawn by matplotlib, shown as inline SVG that follows light and dark mode."""
 
+import base64
 import io
 import re
 from html import escape
 
+import cv2
 import matplotlib as mpl
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from torch.nn import functional as F
 
+from awing_lib.layouts import WFLW_98, LandmarkLayout
 from awing_lib.losses import adaptive_wing_loss, wing_loss
 
 # One colour a loss, the same in the interactive figures (widgets/figure.css); safe for colour-blind readers and always
@@ -65,13 +68,23 @@ def show(figure: Figure, alt: str) -> HTML:
     # the salt keeps the ids inside the SVG the same in every build and different between the figures of a page
     with mpl.rc_context({**_STYLE, "svg.hashsalt": alt}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    svg = buffer.getvalue()[buffer.getvalue().index("<svg") :]
+    svg = re.sub(r"\s*\n\s*", "\n", buffer.getvalue()[buffer.getvalue().index("<svg") :])  # without indentation
+    svg = re.sub(r'(<g clip-path="[^"]*")>((?:\s*<use [^>]*/>)+\s*</g>)', _share_style, svg)
     size = r'width="([\d.]+)pt" height="[\d.]+pt"'
     svg = re.sub(size, r'style="width:100%;max-width:\1pt;height:auto"', svg, count=1)
     svg = svg.replace(_INK, "currentColor").replace("#000000", "currentColor")
     for color, css in _CSS_COLORS.items():
         svg = svg.replace(color, css)
     return HTML(f'<div class="book-figure" role="img" aria-label="{escape(alt)}">{svg}</div>')
+
+
+def _share_style(group: re.Match) -> str:
+    """Markers with one style for all of them instead of one each, at tenths of a point: a third of the size."""
+    styles = set(re.findall(r' style="[^"]*"', group[2]))
+    if len(styles) != 1:
+        return group[0]
+    (style,) = styles
+    return f"{group[1]}{style}>" + re.sub(r"(\.\d)\d+", r"\1", group[2].replace(style, ""))
 
 
 def _follow_page(figure: Figure) -> None:
@@ -167,4 +180,81 @@ def heatmap_grid(maps: list[np.ndarray], titles: list[str], *, columns: int | No
         if index < len(maps):
             panel.imshow(maps[index], vmin=limits[0], vmax=limits[1], cmap="magma", interpolation="nearest")
             panel.set_title(titles[index], fontsize=10)
+    return figure
+
+
+# Landmarks by the half of the face that their index means; the same in widgets/augmentation_playground.js. A photo has
+# no dark mode, so these are plain colours, with a dark rim that keeps them apart from any skin.
+LANDMARK_STYLES = {
+    "left": {"marker": "o", "markerfacecolor": "#5cc4ff"},
+    "right": {"marker": "s", "markerfacecolor": "#ffb000"},
+    "middle": {"marker": "D", "markerfacecolor": "#ffffff"},
+}
+
+
+def draw_face(panel, image: np.ndarray, landmarks: np.ndarray, *, layout: LandmarkLayout = WFLW_98) -> None:
+    """A photo (H, W, 3) uint8 with its landmarks (L, 2), pixels: left half, right half and midline by their index."""
+    height, width = image.shape[:2]
+    panel.imshow(image, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+    sides = np.full(layout.count, "middle")
+    for left, right in layout.mirror_pairs:  # the image's left comes first
+        sides[left], sides[right] = "left", "right"
+    for side, style in LANDMARK_STYLES.items():
+        points = landmarks[sides == side]
+        size = {"markersize": 2.2, "markeredgecolor": "#1b1b1f", "markeredgewidth": 0.3}
+        panel.plot(*points.T, linestyle="", **style, **size)
+    panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    panel.set_axis_off()
+
+
+def face_grid(images, landmarks, titles, *, layout: LandmarkLayout = WFLW_98, columns: int | None = None) -> Figure:
+    """Photos with their landmarks side by side, see :func:`draw_face`; display with :func:`show_photos`."""
+    columns = columns or len(images)
+    rows, width = -(-len(images) // columns), min(2.4, 7.2 / columns)
+    height = (width + 0.32 * any(titles)) * rows
+    figure, axes = new_figure(width * columns, height, nrows=rows, ncols=columns, squeeze=False)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for panel, image, points, title in zip(axes.flat, images, landmarks, titles, strict=False):
+        draw_face(panel, image, points, layout=layout)
+        panel.set_title(title, fontsize=14)  # a telephone shows the figure half as large
+    return figure
+
+
+def show_photos(figure: Figure, alt: str) -> HTML:
+    """:func:`show` for figures with photos, which it stores as JPEG: a fifth of their PNG's size."""
+
+    def as_jpeg(found: re.Match) -> str:
+        png = np.frombuffer(base64.b64decode(found[1]), np.uint8)
+        jpeg = cv2.imencode(".jpg", cv2.imdecode(png, cv2.IMREAD_COLOR), [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
+        return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
+
+    return HTML(re.sub(r"data:image/png;base64,([\w+/=\s]+)", as_jpeg, show(figure, alt).data))
+
+
+def face_sheet(samples, *, columns: int = 4, side: float = 1.8, titles: tuple[str, ...] = ()) -> Figure:
+    """Faces of a data set (:class:`FaceSample`) with their landmarks, hidden ones hollow; for :func:`show_photos`.
+
+    Args:
+        samples: the faces.
+        columns: faces in a row.
+        side: size of a face, inches.
+        titles: what to write above each face, if anything.
+    """
+    rows = -(-len(samples) // columns)
+    height = side + 0.3 * bool(titles)
+    figure, axes = new_figure(side * columns, height * rows, nrows=rows, ncols=columns, squeeze=False)
+    look = {"linestyle": "", "marker": "o", "markersize": 0.8 + 0.8 * side}
+    filled = {"markerfacecolor": "#5cc4ff", "markeredgecolor": "#1b1b1f", "markeredgewidth": 0.3}
+    hollow = {"markerfacecolor": "none", "markeredgecolor": "#ffb000", "markeredgewidth": 0.7}
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for place, (panel, sample) in enumerate(zip(axes.flat, samples, strict=False)):
+        pixels_down, pixels_across = sample.image.shape[:2]
+        panel.imshow(sample.image, interpolation="none")  # as it is, for screens with more pixels than a figure has
+        for shown, style in ((sample.visible, filled), (~sample.visible, hollow)):
+            panel.plot(*sample.landmarks[shown].T, **look, **style)
+        panel.set(xlim=(-0.5, pixels_across - 0.5), ylim=(pixels_down - 0.5, -0.5))
+        if titles:
+            panel.set_title(titles[place], fontsize=10)
     return figure

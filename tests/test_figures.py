@@ -48,3 +48,52 @@ def test_heatmap_grid_keeps_one_scale():
     figure = figures.heatmap_grid([np.zeros((4, 4)), np.ones((4, 4))], ["low", "high"])
     assert [panel.images[0].get_clim() for panel in figure.axes] == [(0, 1), (0, 1)]
     assert [panel.get_title() for panel in figure.axes] == ["low", "high"]
+
+
+def test_landmarks_on_photos_are_coloured_by_their_index():
+    from matplotlib.colors import to_hex
+
+    from awing_lib.layouts import WFLW_98
+
+    landmarks = np.random.default_rng(0).uniform(0, 20, (98, 2))
+    figure = figures.face_grid([np.zeros((20, 30, 3), np.uint8)] * 3, [landmarks] * 3, ["a", "b", "c"], columns=2)
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", ""]
+    left, right, middle = figure.axes[0].lines
+    pairs = np.array(WFLW_98.mirror_pairs)
+    for line, indices in ((left, sorted(pairs[:, 0])), (right, sorted(pairs[:, 1]))):
+        np.testing.assert_array_equal(line.get_xydata(), landmarks[indices])
+    assert len(middle.get_xydata()) == 98 - pairs.size
+    assert len({(to_hex(line.get_markerfacecolor()), line.get_marker()) for line in (left, right, middle)}) == 3
+    assert figure.axes[0].get_xlim() == (-0.5, 29.5) and figure.axes[0].get_ylim() == (19.5, -0.5)
+
+
+def test_photos_are_stored_as_jpeg_and_look_the_same():
+    import base64
+    import re
+
+    import cv2
+
+    photo = np.zeros((64, 64, 3), np.uint8)
+    photo[..., 0], photo[..., 1] = (
+        np.arange(64) * 4,
+        np.arange(64)[:, None] * 4,
+    )  # redder to the right, greener downwards
+    alt = "a photo that gets redder to the right"
+    figure = figures.face_grid([photo], [np.full((98, 2), -9.0)], [""])
+    html = figures.show_photos(figure, alt).data
+    assert "image/png" not in html and f'aria-label="{alt}"' in html
+    (data,) = re.findall(r"data:image/jpeg;base64,([^\"]+)", html)
+    # matplotlib stores pictures upside down and turns them by a transform
+    stored = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)[::-1, :, ::-1]
+    expected = cv2.resize(photo, stored.shape[1::-1], interpolation=cv2.INTER_AREA)
+    inside = (slice(4, -4), slice(4, -4))
+    assert np.abs(stored[inside].astype(int) - expected[inside]).mean() < 6
+
+
+def test_markers_share_their_style():
+    figure, axes = figures.new_figure(3, 2)
+    axes.plot(range(50), range(50), "o", color=figures.BLUE)
+    html = figures.show(figure, "fifty blue dots on a rising line")
+    dots = html.data.split('<g clip-path="')[1].split("</g>")[0]
+    assert dots.count("<use") == 50 and dots.count("style=") == dots.count("var(--aw-blue") // 2 == 1
+    assert dots.index("style=") < dots.index("<use")

@@ -1,0 +1,419 @@
+"""What surrounds a synthetic face, what the camera does to it, and what is held in front of it."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from awing_lib.datasets.synthetic.occluders import KINDS, Scene, draw_occluder, sample_kind
+from awing_lib.datasets.synthetic.photo import Photo, background, develop
+from awing_lib.errors import AwingError
+
+SIZE = 256
+
+
+def seeded(seed) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+# -- backgrounds ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [8, 100, 256, 301])
+def test_background_is_a_picture_of_its_seed(size):
+    for seed in range(25):
+        picture = background(seeded(seed), size)
+        assert picture.shape == (size, size, 3) and picture.dtype == np.float32
+        assert picture.min() >= 0 and picture.max() <= 1
+        assert picture.tobytes() == background(seeded(seed), size).tobytes()
+
+
+def test_backgrounds_differ_in_light_and_colour():
+    colours = np.array([background(seeded(seed), 64).mean((0, 1)) for seed in range(150)])
+    brightness = colours.mean(1)
+    assert brightness.min() < 0.2 and brightness.max() > 0.75
+    assert len(np.unique(np.round(colours, 2), axis=0)) > 120
+
+
+def test_backgrounds_are_out_of_focus():
+    # nothing behind a head has detail at the scale of a pixel, so the face is the sharpest thing in the picture
+    for seed in range(60):
+        picture = background(seeded(seed))
+        assert np.abs(np.diff(picture, axis=1)).mean() < 0.03
+
+
+@pytest.mark.parametrize("size", [7, 4097, 256.0, "256", None, True])
+def test_background_refuses_a_size(size):
+    with pytest.raises(AwingError, match="size must be"):
+        background(seeded(0), size)
+
+
+# -- the camera -------------------------------------------------------------------------------------------------------
+
+
+def scenery(seed) -> np.ndarray:
+    """A picture with middle tones and edges of every strength."""
+    noise = seeded(seed).random((32, 32, 3)).astype(np.float32)
+    picture = 0.15 + 0.7 * cv2.resize(noise, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST)
+    return 0.5 * picture + 0.25
+
+
+def brightness(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float64) @ (0.299, 0.587, 0.114)
+
+
+@pytest.mark.parametrize("bad_light", [False, True])
+@pytest.mark.parametrize("blurred", [False, True])
+def test_develop_gives_the_same_bytes_for_the_same_seed(bad_light, blurred):
+    image = scenery(0)
+    before = image.copy()
+    for seed in range(12):
+        first, second = seeded(seed), seeded(seed)
+        photo = Photo.sample(first, bad_light, blurred)
+        assert photo == Photo.sample(second, bad_light, blurred)
+        pixels = develop(image, photo, first)
+        assert pixels.dtype == np.uint8 and pixels.shape == image.shape
+        assert pixels.tobytes() == develop(image, photo, second).tobytes()
+    assert (image == before).all()
+
+
+def test_a_photo_of_defaults_changes_little():
+    image = cv2.GaussianBlur(scenery(1), (0, 0), 3)
+    pixels = develop(image, Photo(), seeded(0))
+    assert np.abs(pixels / 255 - image).mean() < 0.01
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 300), (601, 40)])
+def test_develop_takes_any_shape(shape):
+    image = np.full((*shape, 3), 0.5, np.float32)
+    for photo in (
+        Photo(blur=6, motion=20, angle=30, low_resolution=5, noise=0.1, vignette=0.5),
+        Photo(blur=0.5, motion=4),
+    ):
+        assert develop(image, photo, seeded(0)).shape == image.shape
+
+
+EXTREMES = [
+    *(Photo(motion=length, angle=angle) for length in (0.4, 3, 9.9, 10.1, 22) for angle in (0, 17, 45, 90, 133, -60)),
+    *(Photo(blur=sigma) for sigma in (0.2, 1, 1.99, 2.01, 5, 12)),
+    *(Photo(low_resolution=factor) for factor in (1.01, 1.3, 2, 3.3, 5.7, 8)),
+    *(Photo(exposure=stops, vignette=0.6) for stops in (-4, 3)),
+    Photo(warmth=1, tint=1, saturation=2),
+    Photo(warmth=-1, tint=-1, contrast=0.3, gamma=2),
+    Photo(grey=True, quality=20),
+    *(Photo.sample(seeded(seed), seed % 2 == 0, seed % 3 > 0) for seed in range(60)),
+]
+
+
+@pytest.mark.parametrize("number", range(len(EXTREMES)))
+def test_develop_moves_nothing(number):
+    """The centroid of a bright blob stays within 0.3 px, so landmarks stay true."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    x, y = seeded(number).uniform(100, 156, 2)
+    blob = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 7**2))
+    image = np.repeat((0.1 + 0.75 * blob).astype(np.float32)[..., None], 3, 2)
+    # in the dark the noise itself would move a centroid: it is averaged out
+    seen = np.mean([brightness(develop(image, EXTREMES[number], seeded(seed))) for seed in range(8)], 0)
+    ground, top = np.median(seen), np.percentile(seen, 99.9)
+    weight = np.maximum(seen - ground - 0.3 * (top - ground), 0)
+    centroid = np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
+    np.testing.assert_allclose(centroid, (x, y), atol=0.3)
+
+
+def test_bad_light_changes_light_and_colour():
+    def change(bad_light):
+        """How far from the scene's large-scale colours the photos are: mean over draws, display values."""
+        totals = []
+        for seed in range(120):
+            image = scenery(seed)
+            pixels = develop(image, Photo.sample(seeded(seed), bad_light, False), seeded(seed))
+            totals.append(np.abs(cv2.resize(pixels / 255 - image, (4, 4), interpolation=cv2.INTER_AREA)).mean())
+        return np.array(totals)
+
+    ordinary, bad = change(False), change(True)
+    assert bad.mean() > 2 * ordinary.mean()
+    # a flat photo keeps the mean colour: every other kind of bad light departs from it
+    assert (bad > np.percentile(ordinary, 75)).mean() > 0.7
+
+
+def test_bad_light_has_dark_bright_coloured_and_flat_photos():
+    means, spreads, casts = [], [], []
+    for seed in range(150):
+        pixels = develop(scenery(seed), Photo.sample(seeded(seed), True, False), seeded(seed))
+        means.append(pixels.mean())
+        spreads.append(brightness(cv2.blur(pixels, (5, 5))).std())
+        casts.append(np.ptp(pixels.mean((0, 1))))
+    assert min(means) < 60 and max(means) > 200
+    assert min(spreads) < 8
+    assert max(casts) > 80
+
+
+def test_blurred_photos_lack_fine_detail():
+    def detail(blurred):
+        image = scenery(3)
+        energies = []
+        for seed in range(60):
+            # without noise and file, whose detail is not the scene's
+            photo = replace(Photo.sample(seeded(seed), False, blurred), noise=0, quality=100)
+            energies.append((cv2.Laplacian(brightness(develop(image, photo, seeded(seed))), cv2.CV_64F) ** 2).mean())
+        return np.array(energies)
+
+    ordinary, blurred = detail(False), detail(True)
+    assert np.median(blurred) < 0.25 * np.median(ordinary)
+    assert blurred.max() < np.median(ordinary)
+
+
+@pytest.mark.parametrize(
+    ("field", "effect"),
+    [
+        ({"exposure": 1.0}, lambda one, other: other.mean() > 1.2 * one.mean()),
+        ({"gamma": 1.5}, lambda one, other: other.mean() < one.mean()),
+        ({"contrast": 0.5}, lambda one, other: other.std() < 0.6 * one.std()),
+        ({"warmth": 0.5}, lambda one, other: other[..., 0].mean() > one[..., 0].mean() > other[..., 2].mean()),
+        ({"tint": 0.5}, lambda one, other: other[..., 1].mean() < one[..., 1].mean()),
+        ({"saturation": 0.0}, lambda one, other: np.ptp(other.astype(int), axis=2).mean() < 2),
+        ({"grey": True}, lambda one, other: (np.ptp(other, axis=2) == 0).all()),
+        ({"noise": 0.1}, lambda one, other: 15 < (other - one.astype(float)).std() < 35),
+        ({"quality": 5}, lambda one, other: np.abs(other - one.astype(float)).mean() > 3),
+        ({"vignette": 0.8}, lambda one, other: other[:20, :20].mean() < 0.7 * other[118:138, 118:138].mean()),
+    ],
+)
+def test_each_setting_has_its_effect(field, effect):
+    image = scenery(5)
+    assert effect(develop(image, Photo(), seeded(0)), develop(image, Photo(**field), seeded(0)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("exposure", 9),
+        ("contrast", 0),
+        ("gamma", float("nan")),
+        ("warmth", "1"),
+        ("tint", 2),
+        ("saturation", -0.1),
+        ("grey", 1),
+        ("blur", -1),
+        ("motion", 23),
+        ("angle", float("inf")),
+        ("low_resolution", 0.5),
+        ("noise", None),
+        ("quality", 90.5),
+        ("quality", 0),
+        ("vignette", True),
+    ],
+)
+def test_photo_refuses_a_setting_by_name(name, value):
+    with pytest.raises(AwingError, match=f"^{name} must be"):
+        Photo(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        None,
+        [[0.5]],
+        np.zeros((8, 8, 3)),
+        np.zeros((8, 8, 3), np.uint8),
+        np.zeros((8, 8), np.float32),
+        np.zeros((8, 8, 4), np.float32),
+        np.zeros((0, 8, 3), np.float32),
+    ],
+)
+def test_images_of_another_kind_are_refused(image):
+    with pytest.raises(AwingError, match=r"^image: "):
+        develop(image, Photo(), seeded(0))
+    with pytest.raises(AwingError, match=r"^image: "):
+        draw_occluder("ball", image, scene(), seeded(0))
+
+
+def test_develop_refuses_what_is_no_photo():
+    with pytest.raises(AwingError, match=r"^photo: "):
+        develop(np.zeros((8, 8, 3), np.float32), {"blur": 1}, seeded(0))
+
+
+# -- occluders --------------------------------------------------------------------------------------------------------
+
+
+def scene(unit=80.0, centre=(128.0, 105.0), roll=0.0, **fields) -> Scene:
+    """A plain symmetric face of 98 points seen from the front; ``centre`` is between the eyes."""
+
+    def ring(x, y, a, b, count, start=np.pi):
+        turn = start + np.linspace(0, 2 * np.pi, count, endpoint=False)
+        return np.stack([x + a * np.cos(turn), y + b * np.sin(turn)], 1)
+
+    turn = np.linspace(np.pi, 0, 33)
+    jaw = np.stack([0.8 * np.cos(turn), 0.05 + 1.2 * np.sin(turn)], 1)
+    brows = [ring(x, -0.22, 0.26, 0.05, 9) for x in (-0.38, 0.38)]
+    nose = np.stack([np.zeros(4), np.linspace(0, 0.42, 4)], 1)
+    base = np.stack([np.linspace(-0.17, 0.17, 5), np.full(5, 0.5)], 1)
+    eyes = [ring(x, 0, 0.155, 0.055, 8) for x in (-0.345, 0.345)]
+    lips = [ring(0, 0.76, 0.3, 0.12, 12), ring(0, 0.75, 0.25, 0.04, 8)]
+    points = np.concatenate([jaw, *brows, nose, base, *eyes, *lips, [(-0.345, 0), (0.345, 0)]])
+    cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    landmarks = points @ np.array([[cos, sin], [-sin, cos]]) * unit + centre
+    fields = {"skin": np.array([0.8, 0.6, 0.5]), "light": np.array([-0.6, -0.8])} | fields
+    return Scene(landmarks=landmarks.astype(np.float32), unit=unit, **fields)
+
+
+def hidden(alpha: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(98,) bool: landmarks on the image whose pixel is covered."""
+    points = np.rint(landmarks).astype(int)
+    inside = ((points >= 0) & (points < alpha.shape[::-1])).all(1)
+    x, y = np.clip(points, 0, np.array(alpha.shape[::-1]) - 1).T
+    return inside & (alpha[y, x] > 0.5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_occluder_covers_what_its_opacity_says(kind):
+    for seed in range(8):
+        black, white = np.zeros((SIZE, SIZE, 3), np.float32), np.ones((SIZE, SIZE, 3), np.float32)
+        face = scene(roll=seeded(seed).uniform(-30, 30))
+        alpha = draw_occluder(kind, black, face, seeded(seed))
+        again = draw_occluder(kind, white, face, seeded(seed))
+        assert alpha.shape == (SIZE, SIZE) and alpha.dtype == np.float32
+        assert alpha.tobytes() == again.tobytes()
+        assert alpha.min() >= 0 and alpha.max() <= 1 + 1e-6
+        for image in (black, white):
+            assert image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1 + 1e-6
+        # what shines through is at most what the opacity leaves
+        assert (white - black <= 1 - alpha[..., None] + 1e-4).all()
+        # beyond the soft shadow nothing has changed
+        reach = 2 * round(0.3 * face.unit) + 1
+        near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+        assert (black[~near] == 0).all() and (white[~near] == 1).all()
+        # on black, only what is covered can have become lighter
+        assert (black[alpha == 0] == 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_occluder_hides_landmarks(kind):
+    counts = []
+    for seed in range(16):
+        image = np.full((SIZE, SIZE, 3), 0.6, np.float32)
+        face = scene(roll=seeded(seed).uniform(-25, 25))
+        counts.append(hidden(draw_occluder(kind, image, face, seeded(seed)), face.landmarks).sum())
+    assert np.count_nonzero(counts) >= 8
+    assert min(counts) < 90, "nobody would call that a face"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_occluder_is_the_same_for_the_same_seed(kind):
+    def draw(seed):
+        image = np.full((SIZE, SIZE, 3), 0.6, np.float32)
+        alpha = draw_occluder(kind, image, scene(), seeded(seed))
+        return image.tobytes(), alpha.tobytes()
+
+    assert draw(3) == draw(3)
+    assert draw(3) != draw(4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_occluder_may_leave_the_image(kind):
+    for seed, (unit, centre, shape) in enumerate(
+        [
+            (80.0, (-900.0, 105.0), (SIZE, SIZE)),
+            (80.0, (128.0, 1500.0), (SIZE, SIZE)),
+            (80.0, (250.0, 5.0), (SIZE, SIZE)),
+            (4.0, (30.0, 30.0), (64, 48)),
+            (300.0, (128.0, 60.0), (SIZE, SIZE)),
+            (60.0, (3.0, 3.0), (7, 5)),
+        ]
+    ):
+        image = np.full((*shape, 3), 0.5, np.float32)
+        alpha = draw_occluder(kind, image, scene(unit, centre), seeded(seed))
+        assert alpha.shape == shape and np.isfinite(alpha).all() and np.isfinite(image).all()
+
+
+def test_a_hand_has_the_colour_of_its_owner():
+    for skin in ((0.93, 0.78, 0.7), (0.36, 0.23, 0.16)):
+        image = np.full((SIZE, SIZE, 3), 0.6, np.float32)
+        alpha = draw_occluder("hand before eye", image, scene(skin=np.array(skin)), seeded(1))
+        centre = image[105:190][alpha[105:190] > 0.99]
+        np.testing.assert_allclose(np.median(centre, 0), skin, atol=0.12)
+
+
+def test_hair_has_the_colour_of_the_head():
+    for hair in ((0.65, 0.5, 0.3), (0.1, 0.08, 0.07)):
+        image = np.full((SIZE, SIZE, 3), 0.9, np.float32)
+        alpha = draw_occluder("hair strands", image, scene(hair=np.array(hair)), seeded(2))
+        np.testing.assert_allclose(np.median(image[alpha > 0.99], 0), hair, atol=0.2)
+
+
+def test_hair_seen_from_the_side_grows_behind_the_face():
+    # landmarks squeezed as in a view from the side: nearly all of the head lies image-left of the eyes
+    frontal = scene()
+    turned = frontal.landmarks.copy()
+    offset = turned[:, 0] - 128
+    turned[:, 0] = 150 + np.where(offset < 0, 0.9, 0.2) * offset
+    for seed in range(12):
+        image = np.full((SIZE, SIZE, 3), 0.9, np.float32)
+        alpha = draw_occluder("hair strands", image, replace(frontal, landmarks=turned), seeded(seed))
+        top = np.nonzero((alpha > 0.5).any(1))[0][0]
+        roots = np.nonzero((alpha[top : top + 8] > 0.5).any(0))[0]
+        assert roots.mean() < turned[33:51, 0].mean() + 12
+
+
+def test_sleeves_have_the_colour_of_the_clothes():
+    def greenish(cloth):
+        image = np.full((SIZE, SIZE, 3), 0.6, np.float32)
+        draw_occluder("hand before eye", image, scene(60.0, cloth=cloth), seeded(0))
+        return np.count_nonzero((image[..., 1] > 1.3 * image[..., 0]) & (image[..., 1] > 1.3 * image[..., 2]))
+
+    assert greenish(np.array([0.1, 0.7, 0.1])) > 200 > 5 > greenish(np.array([0.7, 0.1, 0.1]))
+
+
+def test_light_comes_from_where_the_scene_says():
+    def weights(light):
+        image = np.full((SIZE, SIZE, 3), 0.5, np.float32)
+        face = scene(light=np.array(light))
+        alpha = draw_occluder("ball", image, face, seeded(11))
+        columns = np.nonzero((alpha > 0.99).any(0))[0]
+        middle = columns.mean()
+        ball = np.where(alpha > 0.99, image.mean(2), np.nan)
+        return np.nanmean(ball[:, : int(middle)]) - np.nanmean(ball[:, int(middle) :])
+
+    assert weights((-1.0, 0.0)) > 0.05 > -0.05 > weights((1.0, 0.0))
+
+
+def test_kinds_are_drawn_with_hands_and_hair_most_often():
+    generator = seeded(0)
+    drawn = [sample_kind(generator) for _ in range(3000)]
+    assert set(drawn) == set(KINDS)
+    hands = ("hand over mouth", "chin on fist", "hand on cheek", "hand before eye", "victory", "hush", "hair strands")
+    assert 0.4 < np.mean([kind in hands for kind in drawn]) < 0.75
+    generator = seeded(0)
+    assert drawn[:50] == [sample_kind(generator) for _ in range(50)]
+
+
+def test_unknown_kinds_and_scenes_are_refused():
+    image = np.zeros((SIZE, SIZE, 3), np.float32)
+    with pytest.raises(AwingError, match=r"no occluder 'ghost'.*microphone"):
+        draw_occluder("ghost", image, scene(), seeded(0))
+    with pytest.raises(AwingError, match=r"^scene: "):
+        draw_occluder("ball", image, "a face", seeded(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("landmarks", np.zeros((68, 2))),
+        ("landmarks", np.full((98, 2), np.nan)),
+        ("landmarks", "98"),
+        ("unit", 0),
+        ("unit", float("nan")),
+        ("unit", "80"),
+        ("skin", (0.5, 0.5)),
+        ("skin", (200, 150, 120)),
+        ("skin", None),
+        ("hair", (0.5, 0.5, -0.1)),
+        ("cloth", (0.5, 0.5)),
+        ("light", (1.0, 1.0)),
+        ("light", (0.0, 0.0, 1.0)),
+        ("light", None),
+    ],
+)
+def test_scene_refuses_a_field_by_name(name, value):
+    with pytest.raises(AwingError, match=f"^{name}"):
+        replace(scene(), **{name: value})
