@@ -30,8 +30,8 @@ def coordinate_channels(
         device, dtype: of the result; torch's default device and float32 where not given.
 
     Returns:
-        (3, H, W): ``x`` along the columns and ``y`` along the rows, from -1 in the centre of the first pixel to 1 in the
-        centre of the last (0 where there is only one), and the radius, 0 in the centre and 1 in the corners.
+        (3, H, W): ``x`` along the columns and ``y`` along the rows, from -1 in the centre of the first pixel to 1 in
+        the centre of the last (0 where there is only one), and the radius, 0 in the centre and 1 in the corners.
         (2, H, W) without ``radius``. Mirroring the image changes the sign of ``x`` and nothing else.
 
     Raises:
@@ -46,11 +46,11 @@ def coordinate_channels(
     for name, side in (("height", height), ("width", width)):
         if not isinstance(side, (int, torch.SymInt)) or side < 1:
             raise ValueError(f"{name} must be a positive integer, got {side!r}")
-        first = -1.0 if side > 1 else 0.0
         # float32 inside, since half precision cannot count the pixels of a large image
-        axes.append(torch.linspace(first, -first, side, device=device, dtype=torch.promote_types(dtype, torch.float32)))
+        steps = torch.arange(1 - side, side, 2, device=device, dtype=torch.promote_types(dtype, torch.float32))
+        axes.append(steps / max(side - 1, 1))
     y, x = torch.meshgrid(*axes, indexing="ij")  # (H, W) each
-    channels = [x, y, torch.hypot(x, y) / 2**0.5] if radius else [x, y]
+    channels = [x, y, ((x * x + y * y) / 2).sqrt()] if radius else [x, y]
     return torch.stack(channels).to(dtype)
 
 

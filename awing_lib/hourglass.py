@@ -1,4 +1,4 @@
-r"""The stacked hourglass of the paper (section 5, figure 3): CoordConv in front, boundary maps carried from stack to stack.
+"""The stacked hourglass of the paper (section 5, figure 3), with CoordConv and boundaries.
 
 The skeleton is the face alignment network of Bulat and Tzimiropoulos (ICCV 2017)::
 
@@ -27,8 +27,8 @@ class MultiScaleBlock(nn.Module):
     """Hierarchical, parallel, multi-scale residual block: three 3x3 convolutions in a row, all three outputs are kept.
 
     Their receptive fields are 3, 5 and 7 pixels wide; they give a half, a quarter and a quarter of the output channels.
-    Batch norm and ReLU come before each convolution, and before the 1x1 convolution of the shortcut, which is there only
-    where the number of channels changes. No convolution has a bias.
+    Batch norm and ReLU come before each convolution, and before the 1x1 convolution of the shortcut, which is there
+    only where the number of channels changes. No convolution has a bias.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -53,7 +53,7 @@ class MultiScaleBlock(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """A block at full size, plus the same at half size, and in the middle of that another hourglass, ``depth`` times."""
+    """A block at full size plus two at half size, and between those two the next hourglass, ``depth`` times."""
 
     def __init__(self, depth: int, features: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Stem(nn.Module):
 
 
 class Stack(nn.Module):
-    """One hourglass with its CoordConv, its prediction, and the two convolutions that hand both on to the next stack."""
+    """One hourglass with its CoordConv and prediction, and what hands features and prediction to the next stack."""
 
     def __init__(
         self,
@@ -125,10 +125,10 @@ class Stack(nn.Module):
 
 
 class StackedHourglass(nn.Module):
-    """The network of the paper (section 5 and figure 3): images to landmark heatmaps and a boundary map, stack by stack.
+    """The network of the paper (section 5, figure 3): images to landmark heatmaps and a boundary map, stack by stack.
 
     With 98 landmarks, 4 stacks and images of 256x256 it has 24.153 M parameters and 26.71 G multiply-adds, as the
-    official model. ``StackedHourglass(98, stacks=1, depth=3, features=32)`` has 0.077 M parameters and trains on a CPU.
+    official model. ``StackedHourglass(98, stacks=1, depth=3, features=32)`` has 0.086 M parameters and trains on a CPU.
 
     Args:
         layout_or_count: a :class:`LandmarkLayout`, or the number of landmarks L.
@@ -241,15 +241,15 @@ class StackedHourglass(nn.Module):
 @contextmanager
 def _running_statistics_kept(module: nn.Module) -> Iterator[None]:
     """Batch norms leave their running statistics alone: the second forward pass of a batch must not count it again."""
-    norms = [norm for norm in module.modules() if isinstance(norm, nn.BatchNorm2d) and norm.training]
-    tracked = [norm.track_running_stats for norm in norms]
+    norms = [norm for norm in module.modules() if isinstance(norm, nn.BatchNorm2d)]
+    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     try:
         for norm in norms:
-            norm.track_running_stats = False
+            norm.momentum, norm.num_batches_tracked = 0.0, None  # None: nothing to count
         yield
     finally:
-        for norm, track in zip(norms, tracked, strict=True):
-            norm.track_running_stats = track
+        for norm, (momentum, count) in zip(norms, kept, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count
 
 
 class Part(NamedTuple):

@@ -129,7 +129,7 @@ def draw(face: Face, generator: np.random.Generator, size: int = 256) -> tuple[n
         )
         towards = light.direction[:2] / max(np.linalg.norm(light.direction[:2]), 1e-6)
         lit = np.clip(look.skin * (light.around + 0.6 * light.lamp), 0, 1)
-        scene = Scene(landmarks=place.landmarks, unit=unit, skin=lit, light=towards)
+        scene = Scene(place.landmarks, unit, skin=lit, light=towards, hair=look.hair, cloth=look.cloth)
         alpha = draw_occluder(face.occluder, image, scene, generator)
         hidden |= _under(alpha, place.landmarks)
     # the camera's automatic exposure makes up for part of a dark or a bright scene

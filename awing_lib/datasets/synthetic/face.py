@@ -259,6 +259,8 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
         occluder = "sunglasses" if uniform() < 0.2 else sample_kind(generator)
     if uniform() < 0.13:
         hat = str(choice(HATS, p=[0.28, 0.28, 0.2, 0.18, 0.06]))
+    if occluder == "hair strands" and (hat is not None or haircut in ("bald", "buzz")):
+        occluder = "hand over mouth"  # there is no hair to fall into the face
     lipstick = shadow = None
     red = np.array([(0.70, 0.10, 0.16), (0.55, 0.06, 0.14), (0.80, 0.30, 0.34), (0.62, 0.22, 0.24), (0.35, 0.06, 0.16)])
     dust = np.array(

@@ -1,0 +1,98 @@
+"""The face that something is drawn in front of, and the picture it is drawn on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from numbers import Real
+
+import cv2
+import numpy as np
+
+from awing_lib.errors import AwingError
+
+
+class OccluderError(AwingError):
+    """A kind, image or scene that nothing can be drawn from."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The face that something is drawn in front of.
+
+    Attributes:
+        landmarks: (98, 2) of the WFLW layout, pixels.
+        unit: distance of the outer eye corners seen from the front, pixels (in profile: the face's size / 2.2).
+        skin: (3,) RGB in [0, 1], the colour of the person's hands.
+        light: (2,) unit vector in the image, y down, to where the light comes from.
+        hair: (3,) RGB in [0, 1], or None for any plausible colour.
+        cloth: (3,) RGB in [0, 1], the colour of the sleeves, or None for any restrained colour.
+
+    Raises:
+        OccluderError: a field has another shape or values out of range.
+    """
+
+    landmarks: np.ndarray
+    unit: float
+    skin: np.ndarray
+    light: np.ndarray
+    hair: np.ndarray | None = None
+    cloth: np.ndarray | None = None
+
+    def __post_init__(self):
+        colours = {"skin": self.skin, "hair": self.hair, "cloth": self.cloth}
+        colours = {name: value for name, value in colours.items() if name == "skin" or value is not None}
+        for name, value, shape in (
+            ("landmarks", self.landmarks, (98, 2)),
+            ("light", self.light, (2,)),
+            *((name, value, (3,)) for name, value in colours.items()),
+        ):
+            try:
+                array = np.asarray(value, np.float64)
+            except (TypeError, ValueError) as error:
+                raise OccluderError(f"{name}: expected numbers {shape}, got {type(value).__name__}") from error
+            if array.shape != shape or not np.isfinite(array).all():
+                raise OccluderError(f"{name}: expected finite numbers {shape}, got {value!r}")
+            if name in colours and not ((array >= 0) & (array <= 1)).all():
+                raise OccluderError(f"{name}: expected RGB from 0 to 1, got {array.tolist()}")
+            object.__setattr__(self, name, array)
+        if not isinstance(self.unit, Real) or isinstance(self.unit, bool) or not 4 <= self.unit <= 4096:
+            raise OccluderError(f"unit must be from 4 to 4096 pixels, got {self.unit!r}")
+        if not abs(np.hypot(*self.light) - 1) < 1e-3:
+            raise OccluderError(f"light must be a vector of length 1, got {self.light.tolist()}")
+
+
+@cache
+def _shades(strength: float, red: float) -> np.ndarray:
+    """(1, 256, 3) float32: share of the light that is left, by shadow 0 to 255; ``red`` is red's part of the loss."""
+    steps = np.linspace(0, 1, 256)[:, None]
+    return (1 - strength * steps * (red, 1.0, 1.0)).astype(np.float32)[None]
+
+
+class Canvas:
+    """The image, what of it is covered, and the face's own directions."""
+
+    def __init__(self, image: np.ndarray, scene: Scene, generator: np.random.Generator):
+        self.image, self.scene, self.generator = image, scene, generator
+        self.alpha = np.zeros(image.shape[:2], np.float32)
+        points = scene.landmarks
+        self.eyes = points[60:68].mean(0), points[68:76].mean(0)
+        self.mouth, self.chin, self.nose = points[76:88].mean(0), points[16], points[54]
+        down = self.mouth - (self.eyes[0] + self.eyes[1]) / 2
+        self.down = down / max(float(np.hypot(*down)), 1e-6)
+        self.right = np.array([self.down[1], -self.down[0]])
+
+    def frame(self, anchor, angle: float = 0.0, side: int = 1, scale: float = 1.0) -> Callable:
+        """Maps points (..., 2), in units, to pixels: turned by ``angle`` degrees, mirrored for side -1, face-wise."""
+        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+        turn = np.array([[cos * side, sin], [-sin * side, cos]])  # row vectors: (x, y) @ turn
+        matrix = turn @ np.array([self.right, self.down]) * (self.scene.unit * scale)
+        anchor = np.asarray(anchor, float)
+        return lambda points: np.asarray(points, float) @ matrix + anchor
+
+    def side(self) -> int:
+        """Image-left (-1) or image-right (1), by chance."""
+        return 1 if self.generator.random() < 0.5 else -1
+
+    def darken(self, window: tuple[slice, slice], shadow: np.ndarray, strength: float, red: float = 0.85) -> None:
+        """Take ``strength`` of the light where ``shadow`` (uint8) is 255; skin lets some of the red through."""
+        self.image[window] *= cv2.LUT(cv2.merge([shadow] * 3), _shades(strength, red))
