@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from awing_lib import figures
+from awing_lib.datasets import SyntheticFaces
 from awing_lib.losses import adaptive_wing_loss
 
 
@@ -97,3 +98,15 @@ def test_markers_share_their_style():
     dots = html.data.split('<g clip-path="')[1].split("</g>")[0]
     assert dots.count("<use") == 50 and dots.count("style=") == dots.count("var(--aw-blue") // 2 == 1
     assert dots.index("style=") < dots.index("<use")
+
+
+def test_a_sheet_of_faces_draws_hidden_landmarks_hollow():
+    samples = [sample for sample in SyntheticFaces(5, seed=1)]
+    figure = figures.face_sheet(samples, columns=3, titles=tuple("abcde"))
+    panels = figure.axes
+    assert len(panels) == 6 and [panel.get_title() for panel in panels] == [*"abcde", ""]
+    for panel, sample in zip(panels, samples, strict=False):
+        seen, hidden = panel.lines
+        assert len(seen.get_xdata()) == sample.visible.sum() and len(hidden.get_xdata()) == (~sample.visible).sum()
+        assert hidden.get_markerfacecolor() == "none" != seen.get_markerfacecolor()
+        assert np.array_equal(np.asarray(panel.images[0].get_array()), sample.image)
