@@ -158,9 +158,11 @@ def _paint(face: Face, place: Geometry, hair: Hair, raster: Raster, shell: np.nd
     """Colours (3, h, w) of the head in the raster's window."""
     look, light = face.look, face.light
     textures = maps()
-    lips, brows, blush, shadow = _channels(raster.texture(textures.paint))
-    beard, cavity, pores = _channels(raster.texture(textures.growth))
-    red, folds, strands, freckles = _channels(raster.texture(textures.tone))
+    red, folds, cavity, pores = _channels(raster.texture(textures.skin))
+    lips, brows, blush, strands = _channels(raster.texture(textures.features))
+    beard = shadow = freckles = np.float32(0)
+    if look.beard or look.shadow is not None or look.freckles:
+        beard, shadow, freckles = _channels(raster.texture(textures.extras))
     flush = (
         np.float32(0.5 * look.flush) * red + np.float32(0.7 * look.flush if look.lipstick is not None else 0.06) * blush
     )

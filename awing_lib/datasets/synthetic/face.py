@@ -159,11 +159,19 @@ class Face:
         )
 
 
+def _pick(generator: np.random.Generator, options, shares=None):
+    """One of the options; ``shares`` says how often each comes, in any unit."""
+    if shares is None:
+        return options[int(generator.random() * len(options))]
+    steps = np.cumsum(shares)
+    return options[int(np.searchsorted(steps, generator.random() * steps[-1], side="right"))]
+
+
 def _pose(generator: np.random.Generator, large: bool) -> tuple[float, float, float]:
     """Yaw, pitch, roll; large ones leave the range that the eyes of both halves are seen well in."""
     if large:
-        kind = generator.choice(3, p=[0.70, 0.15, 0.15])
-        sign = generator.choice([-1, 1])
+        kind = _pick(generator, range(3), [0.70, 0.15, 0.15])
+        sign = _pick(generator, (-1, 1))
         yaw = sign * generator.uniform(42, 75) if kind == 0 else generator.normal(0, 18)
         pitch = sign * generator.uniform(24, 35) if kind == 1 else generator.normal(0, 8)
         roll = sign * generator.uniform(28, 40) if kind == 2 else generator.normal(0, 10)
@@ -179,7 +187,7 @@ def _expression(generator: np.random.Generator, strong: bool) -> tuple[Expressio
     gaze = (float(np.clip(generator.normal(0, 11), -28, 28)), float(np.clip(generator.normal(0, 6), -16, 18)))
     moves: dict[str, float] = {"close_left": blink, "close_right": blink, "skew": generator.normal(0, 0.12)}
     if strong:
-        kind = generator.choice(["surprise", "laugh", "shout", "kiss", "disgust", "wink", "grief", "yawn"])
+        kind = _pick(generator, ("surprise", "laugh", "shout", "kiss", "disgust", "wink", "grief", "yawn"))
         much = uniform(0.7, 1.0)
         moves |= {
             "surprise": {"jaw_open": much, "brow_raise": much, "wide": much, "close_left": 0, "close_right": 0},
@@ -225,7 +233,7 @@ def _expression(generator: np.random.Generator, strong: bool) -> tuple[Expressio
 
 
 def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[Look, str | None]:
-    uniform, choice = generator.uniform, generator.choice
+    uniform = generator.uniform
     tone = uniform(0, len(SKIN) - 1)
     skin = np.stack([np.interp(tone, np.arange(len(SKIN)), SKIN[:, channel]) for channel in range(3)])
     skin = np.clip(skin * (1 + generator.normal(0, 0.025, 3)), 0, 1)
@@ -240,7 +248,7 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
     )
     if age > 0.55:
         weights[7:9] += (6 * (age - 0.35), 5 * (age - 0.5))
-    hair = np.clip(np.array(HAIR[str(choice(names, p=weights / weights.sum()))]) * uniform(0.85, 1.15), 0, 1)
+    hair = np.clip(np.array(HAIR[_pick(generator, names, weights)]) * uniform(0.85, 1.15), 0, 1)
     cuts = (
         np.array([0.5, 1, 3, 1.6, 1.8, 1, 0.5, 0.2, 0.4, 0.2])
         if bearded
@@ -248,17 +256,15 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
     )
     if tone > 3.2:
         cuts[[5, 6]] += 2.0
-    haircut = str(choice(HAIRCUTS, p=cuts / cuts.sum()))
-    iris = np.array(
-        IRIS[int(choice(6, p=[0.28, 0.14, 0.14, 0.14, 0.2, 0.1]) if light_skin else choice(3, p=[0.4, 0.5, 0.1]))]
-    )
-    glasses = str(choice(GLASSES[:3])) if uniform() < 0.14 else None
+    haircut = _pick(generator, HAIRCUTS, cuts)
+    iris = np.array(_pick(generator, IRIS, [0.28, 0.14, 0.14, 0.14, 0.2, 0.1] if light_skin else [0.4, 0.5, 0.1]))
+    glasses = _pick(generator, GLASSES[:3]) if uniform() < 0.14 else None
     hat = None
     occluder = None
     if hidden:
         occluder = "sunglasses" if uniform() < 0.2 else sample_kind(generator)
     if uniform() < 0.13:
-        hat = str(choice(HATS, p=[0.28, 0.28, 0.2, 0.18, 0.06]))
+        hat = _pick(generator, HATS, [0.28, 0.28, 0.2, 0.18, 0.06])
     if occluder == "hair strands" and (hat is not None or haircut in ("bald", "buzz")):
         occluder = "hand over mouth"  # there is no hair to fall into the face
     lipstick = shadow = None
@@ -280,7 +286,7 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
         haircut=haircut,
         hair_shift=float(np.clip(generator.normal(0.0 + 0.25 * age * bearded, 0.12), -0.25, 0.7)),
         brows=float(np.clip(generator.normal(0.62 if bearded else 0.42, 0.2), 0.05, 1)),
-        beard=float(choice([uniform(0.12, 0.4), uniform(0.6, 1.0)])) if bearded else 0.0,
+        beard=(uniform(0.12, 0.4) if uniform() < 0.5 else uniform(0.6, 1.0)) if bearded else 0.0,
         freckles=uniform(0.4, 1.0) if light_skin and uniform() < 0.2 else 0.0,
         flush=uniform(0.1, 0.5) + (0.3 if painted else 0),
         lipstick=lipstick,

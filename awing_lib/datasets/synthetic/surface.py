@@ -22,16 +22,16 @@ class Raster(NamedTuple):
     column: np.ndarray  # (h, w) float32
     row: np.ndarray  # (h, w) float32
     inside: np.ndarray  # (h, w) float32 coverage, 0 to 1
+    texels: tuple[np.ndarray, np.ndarray]
+    """Column and row, (h, w) float32, on the textures, TEXELS pixels per cell of the grid."""
 
     def sample(self, grid: np.ndarray) -> np.ndarray:
         """Values (h, w, ...) of a map over the grid, (R, C, ...) float32."""
         return cv2.remap(grid, self.column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def texture(self, image: np.ndarray) -> np.ndarray:
-        """Values (h, w, ...) of a texture, TEXELS pixels per cell."""
-        return cv2.remap(
-            image, self.column * TEXELS, self.row * TEXELS, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        """Values (h, w, ...) of a texture."""
+        return cv2.remap(image, *self.texels, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 @cache
@@ -94,7 +94,7 @@ def rasterise(x: np.ndarray, y: np.ndarray, depth: np.ndarray, size: int) -> Ras
     column, row = (cv2.boxFilter(part, -1, (3, 3), borderType=cv2.BORDER_CONSTANT) / weight for part in place)
     # OpenCV fills what a polygon touches; taking half a pixel back keeps the outline where it belongs
     inside = np.clip(cv2.GaussianBlur(mask, (3, 3), 0.8) * 2 - np.float32(0.95), 0, 1)
-    return Raster(np.s_[y0:y1, x0:x1], column, row, inside)
+    return Raster(np.s_[y0:y1, x0:x1], column, row, inside, (column * TEXELS, row * TEXELS))
 
 
 def _corners(values: np.ndarray) -> np.ndarray:
@@ -118,12 +118,12 @@ def grid_normals(surface: np.ndarray) -> np.ndarray:
 class Maps(NamedTuple):
     """Textures over the grid, uint8 with three or four channels, each from 0 to 1 in 255 steps."""
 
-    paint: np.ndarray
-    """lips, brows (1 at their middle line), blush, eye shadow."""
-    growth: np.ndarray
-    """beard, cavities, pores."""
-    tone: np.ndarray
-    """red zones, folds, strands of hair, freckles."""
+    skin: np.ndarray
+    """red zones, folds, cavities, pores."""
+    features: np.ndarray
+    """lips, brows (1 at their middle line), blush, strands of hair."""
+    extras: np.ndarray
+    """beard, eye shadow, freckles: what not every face has."""
 
 
 @cache
@@ -174,7 +174,7 @@ def maps() -> Maps:
     brows = np.clip(brows + 0.05 * noise(0.8, 2.5) * (brows > 0), 0, 1)
     x, y, z = np.moveaxis(position, -1, 0)
     shadow = np.maximum(blob((0.345, -0.095, 0.11), (0.16, 0.05, 0.2)), blob((0.44, -0.07, 0.06), (0.1, 0.05, 0.2)))
-    paint = [soft(lips, LIP_EDGE), brows, blob((0.55, 0.33, 0.04), (0.16, 0.13, 0.3)), shadow]
+    blush = blob((0.55, 0.33, 0.04), (0.16, 0.13, 0.3))
 
     lower_face = 1 / (1 + np.exp(-(y - 0.86 + 0.42 * np.abs(x)) / 0.035))  # moustache line rises to the sideburns
     sides = np.clip((np.abs(x) - 0.66 + 0.10 * y) / 0.08, 0, 1) * np.clip((y + 0.06) / 0.38, 0, 1)
@@ -198,7 +198,6 @@ def maps() -> Maps:
     upper_lip = soft(np.concatenate([_smooth(texels[76:83]), _smooth(texels[[92, 91, 90, 89, 88]])]), 4.0)
     cavities = np.clip(cavities + 0.22 * upper_lip, 0, 0.75) + 1.2 * nostril
     pores = np.clip(0.5 + 0.16 * noise(0.8) + 0.10 * noise(3.5), 0, 1)
-    growth = [beard, np.clip(cavities, 0, 1), pores]
 
     red = np.maximum.reduce(
         [blob((0, 0.42, 0.48), 0.12), 0.8 * blob((0.52, 0.32, 0.05), 0.18), 0.5 * blob((0, 1.16, 0.27), 0.14)]
@@ -227,8 +226,10 @@ def maps() -> Maps:
     strands = np.clip(0.5 + 0.16 * noise(0.9, 14) + 0.10 * noise(2.8, 12), 0, 1)
     spots = (noise(0.9) > 2.0).astype(np.float32) * blob((0.35, 0.25, 0.1), (0.3, 0.16, 0.4))
     freckles = cv2.GaussianBlur(spots.astype(np.float32), (0, 0), 0.7)
-    tone = [red, folds, strands, np.clip(freckles * 1.6, 0, 1)]
-    return Maps(*(np.round(np.stack(part, -1) * 255).astype(np.uint8) for part in (paint, growth, tone)))
+    skin = [red, folds, np.clip(cavities, 0, 1), pores]
+    features = [soft(lips, LIP_EDGE), brows, blush, strands]
+    extras = [beard, shadow, np.clip(freckles * 1.6, 0, 1)]
+    return Maps(*(np.round(np.stack(part, -1) * 255).astype(np.uint8) for part in (skin, features, extras)))
 
 
 def texel_of(angles: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def behind(image: np.ndarray, face: Face, place) -> None:
 @cache
 def _streaks(size: int) -> np.ndarray:
     """(size, size) float32, 0 to 1: hair that hangs down."""
-    return cv2.resize(maps().tone[:80, :180, 2], (size, size), interpolation=cv2.INTER_LINEAR) * np.float32(1 / 255)
+    return cv2.resize(maps().features[:80, :180, 3], (size, size), interpolation=cv2.INTER_LINEAR) * np.float32(1 / 255)
 
 
 def _ball(image: np.ndarray, center: np.ndarray, radius: float, colour: np.ndarray, face: Face) -> None:
