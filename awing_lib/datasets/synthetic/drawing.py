@@ -122,7 +122,6 @@ def draw(face: Face, generator: np.random.Generator, size: int = 256) -> tuple[n
         hidden = _behind(place, seen, size)
         for box, alpha in wear.before(image, face, place, seen):
             hidden |= _under(alpha, place.landmarks - (box[1].start, box[0].start))
-    image = cv2.merge(list(image))
     if face.occluder is not None:
         unit = max(
             float(np.linalg.norm(place.landmarks[60] - place.landmarks[72])), np.ptp(place.landmarks[:, 1]) / 2.2
@@ -130,12 +129,12 @@ def draw(face: Face, generator: np.random.Generator, size: int = 256) -> tuple[n
         towards = light.direction[:2] / max(np.linalg.norm(light.direction[:2]), 1e-6)
         lit = np.clip(look.skin * (light.around + 0.6 * light.lamp), 0, 1)
         scene = Scene(place.landmarks, unit, skin=lit, light=towards, hair=look.hair, cloth=look.cloth)
-        alpha = draw_occluder(face.occluder, image, scene, generator)
+        alpha = draw_occluder(face.occluder, image.transpose(1, 2, 0), scene, generator)
         hidden |= _under(alpha, place.landmarks)
     # the camera's automatic exposure makes up for part of a dark or a bright scene
-    image *= np.float32(np.clip((0.40 / (image[::4, ::4].mean() + 1e-3)) ** 0.45, 0.8, 1.5))
+    image *= np.float32(np.clip((0.40 / (image[:, ::4, ::4].mean() + 1e-3)) ** 0.45, 0.8, 1.5))
     np.clip(image, 0, 1, out=image)
-    return develop(image, face.photo, generator), place.landmarks.astype(np.float32), ~hidden
+    return develop(cv2.merge(list(image)), face.photo, generator), place.landmarks.astype(np.float32), ~hidden
 
 
 def _behind(place: Geometry, seen: np.ndarray, size: int) -> np.ndarray:

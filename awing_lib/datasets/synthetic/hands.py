@@ -5,22 +5,20 @@ so a unit is 9 cm. A hand has its own frame, in units: fingers point to -y, the 
 y = 1; the thumb is on the side of +x. Fingers come in the order index, middle, ring, little finger.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from awing_lib.datasets.synthetic.outlines import bezier, capsules, chains, ellipses, mix, smooth_curve
+from awing_lib.datasets.synthetic.outlines import bezier, capsules, ellipses, mix, smooth_curve
 from awing_lib.datasets.synthetic.relief import Relief, material
 from awing_lib.datasets.synthetic.scene import Canvas
 
 _KNUCKLES = np.array([(0.30, 0.01), (0.10, -0.045), (-0.105, -0.01), (-0.295, 0.085)])
-
-
 _BONES = np.array([(0.45, 0.27, 0.19), (0.50, 0.31, 0.20), (0.46, 0.29, 0.20), (0.36, 0.21, 0.17)])
-
-
+_BENDS = np.radians((80, 185, 240))  # of the three bones, at full curl
 _RADII = np.array(
     [
         (0.108, 0.102, 0.088, 0.070),
@@ -29,25 +27,17 @@ _RADII = np.array(
         (0.092, 0.084, 0.074, 0.060),
     ]
 )
-
-
 _PALM = np.array(
     ((0.40, 0.0), (0.28, -0.09), (0.08, -0.13), (-0.14, -0.09), (-0.34, 0.01), (-0.405, 0.16), (-0.36, 0.55),
      (-0.255, 0.90), (-0.245, 1.06), (0.245, 1.06), (0.27, 0.88), (0.385, 0.6), (0.415, 0.28))
 )  # fmt: skip
-
-
-_THUMB_OPEN = ((0.20, 0.80), (0.45, 0.46), (0.60, 0.16), (0.66, -0.10))
-
-
-_THUMB_ALONG = ((0.20, 0.80), (0.43, 0.44), (0.47, 0.12), (0.42, -0.14))
-
-
-_THUMB_ACROSS = ((0.22, 0.78), (0.44, 0.46), (0.24, 0.30), (-0.02, 0.26))
+THUMB_OPEN = ((0.20, 0.80), (0.45, 0.46), (0.60, 0.16), (0.66, -0.10))
+THUMB_ALONG = ((0.20, 0.80), (0.43, 0.44), (0.47, 0.12), (0.42, -0.14))
+THUMB_ACROSS = ((0.22, 0.78), (0.44, 0.46), (0.24, 0.30), (-0.02, 0.26))
 
 
 @dataclass(frozen=True)
-class _Pose:
+class Pose:
     """How a hand is held: each finger's sideways angle (degrees, positive to the thumb), and its curl from 0 to 1."""
 
     spread: tuple
@@ -56,27 +46,22 @@ class _Pose:
     palm: bool = False  # whether its inner side is seen
 
 
-def _hand(canvas: Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_nails: bool | None = None) -> None:
+def hand(canvas: Canvas, place: Callable, pose: Pose, arm: float = 0.0) -> None:
     """Draw a hand and its forearm; ``arm`` is the bend of the wrist, degrees."""
     generator, unit = canvas.generator, canvas.scene.unit
-    fingers, tips = [], []
     jitter = generator.normal(0, 1, (4, 4))
-    for which in range(4):
-        angle = np.radians(pose.spread[which] + 1.5 * jitter[which, 0])
-        curl = np.clip(pose.curl[which] + 0.02 * jitter[which, 1], 0, 1)
-        bends = curl * np.radians((80, 185, 240))
-        reach = _BONES[which] * np.cos(bends)
-        radii = _RADII[which]
-        if not pose.palm:  # what folds away behind the hand is not seen
-            seen = 1 + int((bends[1:] < np.pi / 2).sum())
-            reach, radii = reach[:seen], radii[: seen + 1]
-        turns = angle + np.radians(1.5) * jitter[which, 2] * np.arange(len(reach))
-        steps = reach[:, None] * np.stack([np.sin(turns), -np.cos(turns)], 1)
-        joints = _KNUCKLES[which] + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)])
-        fingers.append((place(joints), radii, curl))
-        if np.cos(bends[2]) > 0.3 and not pose.palm:
-            tips.append((joints[-2], joints[-1], radii[-1]))
-    scale = float(np.hypot(*(place((0.0, 1.0)) - place((0.0, 0.0))))) / unit  # a hand's units in the face's
+    curls = np.minimum(np.maximum(pose.curl + 0.02 * jitter[:, 1], 0), 1)
+    bends = curls[:, None] * _BENDS
+    turns = np.radians(pose.spread + 1.5 * jitter[:, 0])[:, None] + np.radians(1.5) * jitter[:, 2:3] * np.arange(3)
+    steps = np.stack([np.sin(turns), -np.cos(turns)], 2) * (_BONES * np.cos(bends))[..., None]
+    joints = np.concatenate([_KNUCKLES[:, None], _KNUCKLES[:, None] + np.cumsum(steps, 1)], 1)
+    # what folds away behind the hand is not seen
+    seen = [4] * 4 if pose.palm else (2 + (bends[:, 1:] < np.pi / 2).sum(1)).tolist()
+    tips = []
+    if not pose.palm:
+        straight = np.flatnonzero(np.cos(bends[:, 2]) > 0.3)
+        tips = [(joints[k, seen[k] - 2], joints[k, seen[k] - 1], _RADII[k, seen[k] - 1]) for k in straight]
+    scale = math.hypot(*(place((0.0, 1.0)) - place((0.0, 0.0)))) / unit  # a hand's units in the face's
 
     bend = np.radians(arm)
     forearm = np.array(
@@ -84,10 +69,10 @@ def _hand(canvas: Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_n
     )
     arm_outline = capsules(place(forearm), np.array([0.245, 0.29, 0.40]) * scale * unit)
     palm_outline = smooth_curve(place(_PALM), 52, closed=True)
-    # folded fingers press against each other
-    wide = [1.1 if pose.palm and curl > 0.6 else 1.0 for *_, curl in fingers]
-    sizes = [radii * (scale * unit * w) for (_, radii, _), w in zip(fingers, wide, strict=True)]
-    shapes = chains([joints for joints, *_ in fingers], sizes)
+    folded = pose.palm & (curls > 0.6)
+    sizes = _RADII * (scale * unit * np.where(folded, 1.1, 1))[:, None]  # folded fingers press against each other
+    joints = place(joints)
+    shapes = [shape[: count - 1] for shape, count in zip(capsules(joints, sizes), seen, strict=True)]
     thumb = np.array(pose.thumb) if pose.thumb else None
     if thumb is not None:
         thumb = thumb + generator.normal(0, 0.012, (4, 2)) * ((0,), (0.5,), (1,), (1,))
@@ -99,11 +84,10 @@ def _hand(canvas: Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_n
         return
     relief.pile(arm_outline, 0.28 * scale, rise=0.6)
     relief.pile([palm_outline], 0.26 * scale, rise=0.66)  # as high as the forearm, so that no step shows
-    for (_, _, curl), shape in reversed(list(zip(fingers, shapes, strict=True))):
-        folded = pose.palm and curl > 0.6
-        relief.pile(shape, 0.105 * scale, lift=(0.16 if folded else 0.085) * scale)
+    for which in (3, 2, 1, 0):
+        relief.pile(shapes[which], 0.105 * scale, lift=(0.16 if folded[which] else 0.085) * scale)
     if thumb is not None:
-        across = pose.palm and pose.thumb is _THUMB_ACROSS
+        across = pose.palm and pose.thumb is THUMB_ACROSS
         if across:
             relief.pile(thumb_shape[1:], 0.115 * scale, lift=0.30 * scale)
             relief.pile(thumb_shape[:1], 0.17 * scale, lift=0.12 * scale)
@@ -124,13 +108,11 @@ def _hand(canvas: Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_n
         ]
         wrinkles.append(place(bezier((0.34, 0.16), (0.02, 0.45), (0.08, 0.92))))
     folds = []  # joint, the one after it, the one before it, radius there, shift along the finger in radii
-    for joints, radii, curl in fingers:
-        if curl <= 0.5:
-            for joint in range(1, len(radii) - 1):
-                shifts = (-0.22, 0.22) if joint == 1 else (0.0,)
-                folds += [
-                    (*joints[joint], *joints[joint + 1], *joints[joint - 1], radii[joint], shift) for shift in shifts
-                ]
+    for which in np.flatnonzero(curls <= 0.5):
+        for joint in range(1, seen[which] - 1):
+            before, here, after = joints[which, joint - 1 : joint + 2]
+            shifts = (-0.22, 0.22) if joint == 1 else (0.0,)
+            folds += [(*here, *after, *before, _RADII[which, joint], shift) for shift in shifts]
     if folds:
         folds = np.array(folds)
         along = folds[:, 2:4] - folds[:, 4:6]
@@ -139,23 +121,24 @@ def _hand(canvas: Canvas, place: Callable, pose: _Pose, arm: float = 0.0, long_n
         shift, width = folds[:, 7, None, None], folds[:, 6, None, None] * scale * unit
         t = np.linspace(-1, 1, 5)[:, None]
         reach = (0.62 - np.abs(shift)) * t
-        wrinkles += list(folds[:, None, :2] + width * (over * reach + along * shift * (1 - 0.5 * t**2)))
+        wrinkles.append(folds[:, None, :2] + width * (over * reach + along * shift * (1 - 0.5 * t**2)))
     relief.lines(wrinkles, 0.13, 0.011)
     relief.shadow(0.5)
     skin = canvas.scene.skin
     relief.paint(material(skin, 0.05))
     # blood shows at knuckles and fingertips
-    spots = np.array([joints[k] for joints, radii, _ in fingers for k in (1, len(radii) - 1)])
+    spots = np.concatenate([joints[:, 1], joints[np.arange(4), np.array(seen) - 1]])
     knuckles = relief.part(spots, 0.15)
     if not knuckles.empty:
-        flush = cv2.blur(knuckles.mask(ellipses(spots, (0.085 * scale * unit,) * 2)), (relief._odd(0.12),) * 2)
-        canvas.darken(knuckles.window, cv2.min(flush, knuckles.cover), 0.12, red=0.0)
-    _nails(canvas, relief, place, tips, scale, long_nails)
+        flush = cv2.blur(knuckles.mask(ellipses(spots, (0.085 * scale * unit,) * 2)), relief.square(0.12))
+        canvas.darken(knuckles.box, cv2.min(flush, knuckles.cover), 0.12, red=0.0)
+    _nails(canvas, relief, place, tips, scale)
     if generator.random() < 0.65:
         _sleeve(canvas, place, forearm, scale)
 
 
-def _nails(canvas, relief, place, tips, scale: float, painted: bool | None) -> None:
+def _nails(canvas, relief, place, tips, scale: float, painted: bool | None = None) -> None:
+    """Nails at the tips: (joint, tip, radius there); ``painted`` None: by chance."""
     generator, skin = canvas.generator, canvas.scene.skin
     painted = generator.random() < 0.25 if painted is None else painted
     colour = mix(skin, (1.0, 0.84, 0.82), 0.32)
@@ -183,11 +166,11 @@ def _nails(canvas, relief, place, tips, scale: float, painted: bool | None) -> N
     nails.shade(bed, 0.16)
     nails.paint(material(skin), mask=bed, edge=0, opacity=0.75)
     nails.shade(bed, -0.2)
-    nails.lines(list(gleams[:, None] + heading[:, None] * size[:, None] * [[-0.35], [0.35]]), -0.3, 0.02)
+    nails.lines(gleams[:, None] + heading[:, None] * size[:, None] * [[-0.35], [0.35]], -0.3, 0.02)
     nails.paint(material(colour, 0.5), mask=nails.mask(plates), edge=0.1)
 
 
-def _sleeve(canvas, place, forearm, scale: float) -> None:
+def _sleeve(canvas: Canvas, place: Callable, forearm: np.ndarray, scale: float) -> None:
     """A cuff and the sleeve behind it."""
     generator = canvas.generator
     start = generator.uniform(0.25, 0.7)
@@ -230,52 +213,48 @@ def any_cloth(generator) -> np.ndarray:
     return np.clip(np.array(colours[generator.integers(len(colours))]) + generator.normal(0, 0.02, 3), 0.05, 0.95)
 
 
-def grip(canvas, place: Callable, front: bool, count: int = 4, thumb: bool = True) -> None:
-    """A hand around something upright: in the frame of ``place`` its axis is x = 0, and the hand comes from +x.
+def arm_behind(canvas: Canvas, place: Callable) -> None:
+    """Arm and back of a hand around something upright, to be drawn before it.
 
-    Call it before (``front`` False: back of the hand and arm) and after drawing the thing (its fingers).
+    In the frame of ``place`` the axis of the thing is x = 0, and the hand comes from +x.
     """
     unit = canvas.scene.unit
-    ramp = material(canvas.scene.skin, 0.05)
-    if not front:
-        arm = capsules(place(((0.42, 0.35), (0.62, 1.0), (1.1, 3.2))), np.array((0.33, 0.27, 0.4)) * unit)
-        back = capsules(place(((0.36, 0.08), (0.40, 0.5))), np.array((0.24, 0.27)) * unit)
-        relief = Relief(canvas, [arm, back])
-        relief.pile(arm, 0.28, rise=0.6)
-        relief.pile(back, 0.22, lift=0.02, rise=0.7)
-        relief.light(0.03)
-        relief.shadow(0.45)
-        relief.paint(ramp)
-        _sleeve(canvas, place, np.array(((0.55, 0.7), (0.62, 1.0), (1.1, 3.2))), 1.0)
-        return
-    jitter = canvas.generator.normal(0, 0.02, (count, 2))
-    fingers = [
-        (
-            place(((0.44, y), (0.10, y - 0.02 + jitter[k, 0]), (-0.13 + jitter[k, 1], y + 0.015))),
-            np.array((0.115, 0.105, 0.088)),
-        )
-        for k, y in enumerate(0.02 + 0.195 * np.arange(count))
-    ]
-    shapes = chains([joints for joints, _ in fingers], [radii * unit for _, radii in fingers])
-    nose = capsules(place(((0.36, 0.02), (0.12, -0.2), (-0.03, -0.30))), np.array((0.16, 0.11, 0.08)) * unit)
-    relief = Relief(canvas, [*shapes, nose])
+    arm = capsules(place(((0.42, 0.35), (0.62, 1.0), (1.1, 3.2))), np.array((0.33, 0.27, 0.4)) * unit)
+    back = capsules(place(((0.36, 0.08), (0.40, 0.5))), np.array((0.24, 0.27)) * unit)
+    relief = Relief(canvas, [arm, back])
+    relief.pile(arm, 0.28, rise=0.6)
+    relief.pile(back, 0.22, lift=0.02, rise=0.7)
+    relief.light(0.03)
+    relief.shadow(0.45)
+    relief.paint(material(canvas.scene.skin, 0.05))
+    _sleeve(canvas, place, np.array(((0.55, 0.7), (0.62, 1.0), (1.1, 3.2))), 1.0)
+
+
+def fingers_around(canvas: Canvas, place: Callable) -> None:
+    """Fingers and thumb of that hand, to be drawn after the thing."""
+    unit, jitter = canvas.scene.unit, canvas.generator.normal(0, 0.02, (4, 2))
+    joints = np.empty((4, 3, 2))
+    joints[..., 0] = 0.44, 0.10, -0.13
+    joints[..., 1] = 0.02 + 0.195 * np.arange(4)[:, None] + (0, -0.02, 0.015)
+    joints[:, 1, 1] += jitter[:, 0]
+    joints[:, 2, 0] += jitter[:, 1]
+    tips = [((0.10, end[1] - 0.015), end, 0.085) for end in joints[:, 2]]
+    shapes = capsules(place(joints), np.full((4, 1), unit) * (0.115, 0.105, 0.088))
+    thumb = capsules(place(((0.36, 0.02), (0.12, -0.2), (-0.03, -0.30))), np.array((0.16, 0.11, 0.08)) * unit)
+    relief = Relief(canvas, [shapes, thumb])
     for shape in shapes:
         relief.pile(shape, 0.1, lift=0.05)
-    if thumb:
-        relief.pile(nose, 0.11, lift=0.1)
+    relief.pile(thumb, 0.11, lift=0.1)
     relief.light(0.02)
     relief.shadow(0.5)
-    relief.paint(ramp)
-    tips = [
-        ((0.10, y), (-0.13 + jitter[k, 1], y + 0.015), 0.085) for k, y in enumerate(0.02 + 0.195 * np.arange(count))
-    ]
-    _nails(canvas, relief, place, [*tips, *([((0.12, -0.2), (-0.03, -0.30), 0.08)] if thumb else [])], 1.0, None)
+    relief.paint(material(canvas.scene.skin, 0.05))
+    _nails(canvas, relief, place, [*tips, ((0.12, -0.2), (-0.03, -0.30), 0.08)], 1.0)
 
 
-def fingers_over(canvas, place, fingers) -> None:
+def fingers_over(canvas: Canvas, place: Callable, fingers) -> None:
     """Fingers that reach over an edge: each three joints in the frame of ``place``, from the knuckle to the tip."""
     unit, fingers = canvas.scene.unit, np.asarray(fingers, float)
-    shapes = chains(list(place(fingers)), [np.array((0.11, 0.104, 0.086)) * unit] * len(fingers))
+    shapes = capsules(place(fingers), np.full((len(fingers), 1), unit) * (0.11, 0.104, 0.086))
     relief = Relief(canvas, shapes)
     for shape in shapes:
         relief.pile(shape, 0.1)
@@ -283,93 +262,3 @@ def fingers_over(canvas, place, fingers) -> None:
     relief.shadow(0.45)
     relief.paint(material(canvas.scene.skin, 0.05))
     _nails(canvas, relief, place, [(joints[1], joints[2], 0.083) for joints in fingers], 1.0, False)
-
-
-def _size_of_hand(canvas) -> float:
-    return float(canvas.generator.uniform(0.86, 1.02))
-
-
-def over_mouth(canvas: Canvas) -> None:
-    """Fingers across the mouth, thumb on the near cheek."""
-    generator, side = canvas.generator, canvas.side()
-    size = _size_of_hand(canvas)
-    angle = generator.uniform(-82, -48)
-    place = canvas.frame(canvas.mouth, angle, side, size)
-    reach = place((0.0, 0.0)) - place(generator.uniform((-0.08, -0.62), (0.08, -0.4)))
-    place = canvas.frame(canvas.mouth + reach, angle, side, size)
-    gap = generator.uniform(0, 3)
-    pose = _Pose(
-        (2 * gap, 0.5 * gap, -gap, -2.5 * gap),
-        tuple(generator.uniform(0.03, 0.16, 4)),
-        _THUMB_OPEN if generator.random() < 0.6 else _THUMB_ALONG,
-    )
-    _hand(canvas, place, pose, arm=generator.uniform(-55, -20))
-
-
-def under_chin(canvas: Canvas) -> None:
-    """The chin rests on a fist."""
-    generator, side = canvas.generator, canvas.side()
-    size = _size_of_hand(canvas)
-    place = canvas.frame(
-        canvas.chin
-        + canvas.scene.unit
-        * (side * generator.uniform(-0.1, 0.25) * canvas.right + generator.uniform(-0.22, 0.02) * canvas.down),
-        generator.uniform(-20, 12),
-        side,
-        size,
-    )
-    pose = _Pose((3, 1, -1, -4), (0.9, 0.92, 0.92, 0.9), _THUMB_ACROSS, palm=True)
-    _hand(canvas, place, pose, arm=generator.uniform(-15, 25))
-
-
-def on_cheek(canvas: Canvas) -> None:
-    """The head leans on a hand, its fingers along the cheek."""
-    generator, side = canvas.generator, canvas.side()
-    jaw = canvas.scene.landmarks[9 if side < 0 else 23]
-    place = canvas.frame(
-        jaw
-        + canvas.scene.unit
-        * (generator.uniform(-0.08, 0.12) * side * canvas.right + generator.uniform(-0.05, 0.2) * canvas.down),
-        generator.uniform(-32, -8),
-        side,
-        _size_of_hand(canvas),
-    )
-    gap = generator.uniform(1, 7)
-    pose = _Pose(
-        (2 * gap, gap, -0.5 * gap, -2 * gap), tuple(np.array([0.1, 0.14, 0.2, 0.3]) + generator.uniform(-0.08, 0.1)), ()
-    )
-    _hand(canvas, place, pose, arm=generator.uniform(0, 30))
-
-
-def before_eye(canvas: Canvas) -> None:
-    """A hand held before one eye."""
-    generator, side = canvas.generator, canvas.side()
-    eye = canvas.eyes[0 if side < 0 else 1]
-    angle, size = generator.uniform(-40, 5), _size_of_hand(canvas)
-    place = canvas.frame(eye, angle, side, size)
-    place = canvas.frame(2 * eye - place(generator.uniform((-0.1, -0.55), (0.15, 0.1))), angle, side, size)
-    gap = generator.uniform(0, 9)
-    pose = _Pose((2 * gap, 0.6 * gap, -0.8 * gap, -2.2 * gap), tuple(generator.uniform(0.02, 0.18, 4)), _THUMB_OPEN)
-    _hand(canvas, place, pose, arm=generator.uniform(-10, 25))
-
-
-def victory(canvas: Canvas) -> None:
-    """Two fingers in a V, before an eye or the cheek."""
-    generator, side = canvas.generator, canvas.side()
-    eye = canvas.eyes[0 if side < 0 else 1]
-    angle, size = generator.uniform(-62, -15), _size_of_hand(canvas)
-    place = canvas.frame(eye, angle, side, size)
-    target = generator.uniform((0.12, -0.75), (0.28, -0.45))
-    place = canvas.frame(2 * eye - place(target), angle, side, size)
-    pose = _Pose((16 + generator.uniform(-3, 5), -10, -3, -6), (0.04, 0.03, 0.92, 0.9), _THUMB_ACROSS, palm=True)
-    _hand(canvas, place, pose, arm=generator.uniform(-10, 25))
-
-
-def hush(canvas: Canvas) -> None:
-    """A finger on the lips."""
-    generator, side = canvas.generator, canvas.side()
-    angle, size = generator.uniform(-22, 8), _size_of_hand(canvas)
-    place = canvas.frame(canvas.mouth, angle, side, size)
-    place = canvas.frame(2 * canvas.mouth - place((0.3, generator.uniform(-0.72, -0.5))), angle, side, size)
-    pose = _Pose((0, 1, -1, -4), (0.03, 0.9, 0.92, 0.9), _THUMB_ACROSS, palm=True)
-    _hand(canvas, place, pose, arm=generator.uniform(0, 30))

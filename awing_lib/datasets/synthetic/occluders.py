@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from awing_lib.datasets.synthetic import hands, held, near, worn
+from awing_lib.datasets.synthetic import food, gestures, held, near, worn
 from awing_lib.datasets.synthetic.scene import Canvas, OccluderError, Scene
 
 
@@ -33,7 +33,7 @@ def draw_occluder(kind: str, image: np.ndarray, scene: Scene, generator: np.rand
         raise OccluderError(f"image: {image.shape} has no pixels")
     if not isinstance(scene, Scene):
         raise OccluderError(f"scene: expected a Scene, got {type(scene).__name__}")
-    canvas = Canvas(image, scene, generator)
+    canvas = Canvas(image.transpose(2, 0, 1), scene, generator)
     _DRAWERS[kind][0](canvas)
     return canvas.alpha
 
@@ -46,26 +46,26 @@ def sample_kind(generator: np.random.Generator) -> str:
 
 _DRAWERS: dict[str, tuple[Callable, float]] = {
     "hair strands": (worn.hair_strands, 9),
-    "hand over mouth": (hands.over_mouth, 5),
-    "chin on fist": (hands.under_chin, 4),
-    "hand on cheek": (hands.on_cheek, 4),
-    "hand before eye": (hands.before_eye, 4),
-    "victory": (hands.victory, 2.5),
-    "hush": (hands.hush, 2),
+    "hand over mouth": (gestures.over_mouth, 5),
+    "chin on fist": (gestures.under_chin, 4),
+    "hand on cheek": (gestures.on_cheek, 4),
+    "hand before eye": (gestures.before_eye, 4),
+    "victory": (gestures.victory, 2.5),
+    "hush": (gestures.hush, 2),
     "microphone": (held.microphone, 4),
     "phone": (held.phone, 3),
     "scarf": (worn.scarf, 2.5),
     "mask": (worn.surgical_mask, 2),
     "person in front": (near.person, 3),
     "leaves": (near.leaves, 2),
-    "mug": (held.mug, 2),
-    "glass": (held.glass, 1.5),
-    "ice cream": (held.ice_cream, 1.5),
+    "mug": (food.mug, 2),
+    "glass": (food.glass, 1.5),
+    "ice cream": (food.ice_cream, 1.5),
     "bouquet": (held.bouquet, 1.5),
     "book": (held.book, 1.5),
     "camera": (held.camera, 1.5),
     "ball": (held.ball, 1.5),
-    "burger": (held.burger, 1),
+    "burger": (food.burger, 1),
 }
 
 

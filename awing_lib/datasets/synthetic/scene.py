@@ -1,13 +1,13 @@
 """The face that something is drawn in front of, and the picture it is drawn on."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from numbers import Real
 
-import cv2
 import numpy as np
 
+from awing_lib.datasets.synthetic.layer import blend, coverage
 from awing_lib.errors import AwingError
 
 
@@ -61,31 +61,30 @@ class Scene:
             raise OccluderError(f"light must be a vector of length 1, got {self.light.tolist()}")
 
 
-@cache
-def _shades(strength: float, red: float) -> np.ndarray:
-    """(1, 256, 3) float32: share of the light that is left, by shadow 0 to 255; ``red`` is red's part of the loss."""
-    steps = np.linspace(0, 1, 256)[:, None]
-    return (1 - strength * steps * (red, 1.0, 1.0)).astype(np.float32)[None]
+def beside(place: Callable, offset: tuple[float, float]) -> Callable:
+    """The frame ``place``, moved by ``offset`` units of its own."""
+    return lambda points: place(np.add(points, offset))
 
 
 class Canvas:
-    """The image, what of it is covered, and the face's own directions."""
+    """The picture (3, H, W), what of it is covered, and the face's own directions."""
 
     def __init__(self, image: np.ndarray, scene: Scene, generator: np.random.Generator):
         self.image, self.scene, self.generator = image, scene, generator
-        self.alpha = np.zeros(image.shape[:2], np.float32)
+        self.alpha = np.zeros(image.shape[1:], np.float32)
         points = scene.landmarks
         self.eyes = points[60:68].mean(0), points[68:76].mean(0)
         self.mouth, self.chin, self.nose = points[76:88].mean(0), points[16], points[54]
         down = self.mouth - (self.eyes[0] + self.eyes[1]) / 2
-        self.down = down / max(float(np.hypot(*down)), 1e-6)
+        self.down = down / max(math.hypot(*down), 1e-6)
         self.right = np.array([self.down[1], -self.down[0]])
 
     def frame(self, anchor, angle: float = 0.0, side: int = 1, scale: float = 1.0) -> Callable:
         """Maps points (..., 2), in units, to pixels: turned by ``angle`` degrees, mirrored for side -1, face-wise."""
-        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-        turn = np.array([[cos * side, sin], [-sin * side, cos]])  # row vectors: (x, y) @ turn
-        matrix = turn @ np.array([self.right, self.down]) * (self.scene.unit * scale)
+        size = self.scene.unit * scale
+        cos, sin = size * math.cos(math.radians(angle)), size * math.sin(math.radians(angle))
+        # row vectors: (x, y) @ matrix
+        matrix = np.stack([side * cos * self.right + sin * self.down, cos * self.down - side * sin * self.right])
         anchor = np.asarray(anchor, float)
         return lambda points: np.asarray(points, float) @ matrix + anchor
 
@@ -93,6 +92,27 @@ class Canvas:
         """Image-left (-1) or image-right (1), by chance."""
         return 1 if self.generator.random() < 0.5 else -1
 
-    def darken(self, window: tuple[slice, slice], shadow: np.ndarray, strength: float, red: float = 0.85) -> None:
+    def darken(self, box: tuple[slice, slice], shadow: np.ndarray, strength: float, red: float = 0.85) -> None:
         """Take ``strength`` of the light where ``shadow`` (uint8) is 255; skin lets some of the red through."""
-        self.image[window] *= cv2.LUT(cv2.merge([shadow] * 3), _shades(strength, red))
+        loss = shadow * np.float32(strength / 255)
+        image = self.image[:, *box]
+        image[1:] *= 1 - loss
+        if red:
+            loss *= np.float32(red)
+            image[0] *= 1 - loss
+
+    def blend(self, box: tuple[slice, slice], colour, share: np.ndarray) -> None:
+        """Cover the picture with a colour, (3,) or (3, h, w), with opacity (h, w)."""
+        blend(self.image[:, *box], colour, share)
+        alpha = self.alpha[box]
+        alpha += share * (1 - alpha)
+
+    def fill(self, outlines, colour, opacity: float = 1.0) -> None:
+        """Cover what the outlines enclose."""
+        for outline in outlines:
+            found = coverage(self.alpha.shape, outline)
+            if found is not None:
+                box, share = found
+                if opacity != 1:
+                    share *= np.float32(opacity)
+                self.blend(box, colour, share)

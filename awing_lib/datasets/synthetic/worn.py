@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from awing_lib.datasets.synthetic.hands import any_cloth
-from awing_lib.datasets.synthetic.outlines import bezier, capsules, fixed, mix, smooth_curve
+from awing_lib.datasets.synthetic.outlines import bezier, bezier_weights, capsules, mix, smooth_curve
 from awing_lib.datasets.synthetic.relief import Relief, material
 from awing_lib.datasets.synthetic.scene import Canvas
 
@@ -14,8 +14,8 @@ def scarf(canvas: Canvas) -> None:
     generator, unit, points = canvas.generator, canvas.scene.unit, canvas.scene.landmarks
     colour = any_cloth(generator)
     place = canvas.frame(canvas.mouth, 0)
-    inverse = lambda p: np.array([(p - canvas.mouth) @ canvas.right, (p - canvas.mouth) @ canvas.down]) / unit  # noqa: E731
-    left, right, low = inverse(points[6])[0] - 0.1, inverse(points[26])[0] + 0.1, inverse(canvas.chin)[1]
+    left, right = ((points[[6, 26]] - canvas.mouth) @ canvas.right / unit + (-0.1, 0.1)).tolist()
+    low = float((canvas.chin - canvas.mouth) @ canvas.down) / unit
     top = generator.uniform(-0.2, 0.3)
     middle = (left + right) / 2
     rim = [(left - 0.1, top - 0.12), (left + 0.2, top - 0.03), (middle, top + 0.05), (right - 0.2, top - 0.03)]
@@ -53,17 +53,7 @@ def scarf(canvas: Canvas) -> None:
     relief.shadow(0.5)
     relief.paint(material(colour, 0.0, 0.95))
     if generator.random() < 0.4:
-        stripe = np.zeros_like(relief.cover)
-        curves = [place(np.add(edge, (0, y))) for y in (0.14, 0.26)]
-        cv2.polylines(
-            stripe,
-            [fixed(curve, relief.origin) for curve in curves],
-            False,
-            255,
-            max(1, round(0.07 * unit)),
-            cv2.LINE_AA,
-            4,
-        )
+        stripe = relief.strokes([place(np.add(edge, (0, y))) for y in (0.14, 0.26)], 0.07)
         relief.paint(
             material(mix(colour, (0.92, 0.89, 0.84) if colour.mean() < 0.5 else (0.35, 0.2, 0.22), 0.75)),
             mask=stripe,
@@ -87,18 +77,8 @@ def surgical_mask(canvas: Canvas) -> None:
     loops = Relief(canvas, [points[[0, 32]], rim])
     if loops.empty:
         return
-    mask = np.zeros_like(loops.cover)
-    ends = [(rim[0], points[1]), (rim[4], points[31]), (rim[9], points[2]), (rim[5], points[30])]
-    cv2.polylines(
-        mask,
-        [fixed(np.array(end), loops.origin) for end in ends],
-        False,
-        255,
-        max(1, round(0.03 * unit)),
-        cv2.LINE_AA,
-        4,
-    )
-    loops.blend(np.clip(colour + 0.1, 0, 0.97), mask)
+    ends = np.array([(rim[0], points[1]), (rim[4], points[31]), (rim[9], points[2]), (rim[5], points[30])])
+    loops.blend(np.clip(colour + 0.1, 0, 0.97), loops.strokes(ends, 0.03))
     relief = Relief(canvas, [outline])
     relief.pile([outline], 0.45, rise=0.55)
     nose = capsules(np.array([bridge, points[54]]), np.array((0.06, 0.14)) * unit)
@@ -120,18 +100,8 @@ def surgical_mask(canvas: Canvas) -> None:
     relief.paint(material(colour, 0.05, 0.8))
 
 
-def hair_strands(canvas: Canvas) -> None:
-    """Locks that the wind has blown across the face, or that hang into it."""
-    generator, unit, points = canvas.generator, canvas.scene.unit, canvas.scene.landmarks
-    brows = points[33:51].mean(0)
-    place = canvas.frame(brows)
-    # hair grows where there is head: seen from the side, only behind the face
-    left, right = -(points[0] - brows) @ canvas.right, (points[32] - brows) @ canvas.right
-    side = canvas.side() if max(left, right) < 1.7 * min(left, right) else (-1 if left > right else 1)
-    temple = (points[0 if side < 0 else 32] - brows) @ np.array([canvas.right, canvas.down]).T / unit
-    goal = (points[generator.integers(5, 28)] - brows) @ np.array([canvas.right, canvas.down]).T / unit
-    nose = (canvas.nose - brows) @ np.array([canvas.right, canvas.down]).T / unit
-    browns = [
+_HAIR = np.array(
+    [
         (0.11, 0.08, 0.07),
         (0.22, 0.14, 0.1),
         (0.36, 0.22, 0.13),
@@ -139,56 +109,57 @@ def hair_strands(canvas: Canvas) -> None:
         (0.5, 0.22, 0.12),
         (0.55, 0.53, 0.52),
     ]
-    hair = canvas.scene.hair if canvas.scene.hair is not None else np.array(browns[generator.integers(len(browns))])
+)
+
+
+def hair_strands(canvas: Canvas) -> None:
+    """Locks that the wind has blown across the face, or that hang into it."""
+    generator, unit, points = canvas.generator, canvas.scene.unit, canvas.scene.landmarks
+    brows = points[33:51].mean(0)
+    place, axes = canvas.frame(brows), np.stack([canvas.right, canvas.down], 1)
+    # hair grows where there is head: seen from the side, only behind the face
+    left, right = -(points[0] - brows) @ canvas.right, (points[32] - brows) @ canvas.right
+    side = canvas.side() if max(left, right) < 1.7 * min(left, right) else (-1 if left > right else 1)
+    temple = (points[0 if side < 0 else 32] - brows) @ axes / unit
+    goal = (points[generator.integers(5, 28)] - brows) @ axes / unit
+    nose = (canvas.nose - brows) @ axes / unit
+    hair = _HAIR[generator.integers(len(_HAIR))] if canvas.scene.hair is None else canvas.scene.hair
     # one gesture for all: from the parting or the temple to a cheek, the mouth or past the chin
-    root = mix((0.0, -0.72), temple - (0.12 * side, 0.72), generator.uniform(0.0, 0.7)) - (
-        0.0,
-        generator.uniform(0, 0.15),
-    )
+    root = mix((0.0, -0.72), temple - (0.12 * side, 0.72), generator.uniform(0.0, 0.7))
+    root[1] -= generator.uniform(0, 0.15)
     end = mix(goal, nose, generator.uniform(0.0, 0.5))
     belly = mix(root, end, 0.5) + generator.uniform((-0.15, -0.3), (0.4, 0.1)) * (side, 1)
     t = np.linspace(0, 1, 24)
     count = int(generator.integers(4, 8))
     fan, drift = generator.normal(0, 1, (count, 2)), generator.normal(0, 1, (count, 4))
-    centres, edges = [], []
-    for k in range(count):
-        shift = (k - (count - 1) / 2) * np.array((0.075, 0.02))
-        lock = bezier(
-            root + 0.45 * shift, belly + 1.6 * shift + 0.06 * drift[k, :2], end + 2.4 * shift + 0.1 * fan[k], 24
-        )
-        lock[:, 0] += 0.035 * drift[k, 2] * np.sin(2 * np.pi * t) * t
-        slope = np.gradient(lock, axis=0)
-        normal = slope[:, ::-1] * (-1, 1) / np.maximum(np.hypot(*slope.T), 1e-6)[:, None]
-        width = (
-            (0.062 + 0.016 * drift[k, 3])
-            * (1 - t[:, None] ** 2.2) ** 0.8
-            * (0.2 + 1.1 * np.sin(1.9 * t[:, None] + 0.25) ** 0.8)
-        )
-        centres.append(place(lock))
-        edges.append((place(lock + normal * width), place(lock - normal * width)))
-    outlines = [np.concatenate([one, other[::-1]]) for one, other in edges]
+    shift = (np.arange(count)[:, None] - (count - 1) / 2) * (0.075, 0.02)
+    nodes = np.stack([root + 0.45 * shift, belly + 1.6 * shift + 0.06 * drift[:, :2], end + 2.4 * shift + 0.1 * fan], 1)
+    locks = bezier_weights(24) @ nodes
+    locks[..., 0] += 0.035 * drift[:, 2:3] * np.sin(2 * np.pi * t) * t
+    slope = np.gradient(locks, axis=1)
+    slope /= np.maximum(np.hypot(slope[..., 0], slope[..., 1]), 1e-6)[..., None]
+    width = (0.062 + 0.016 * drift[:, 3:]) * ((1 - t**2.2) ** 0.8 * (0.2 + 1.1 * np.sin(1.9 * t + 0.25) ** 0.8))
+    over = slope[..., ::-1] * (-1, 1) * width[..., None]
+    one, other = place(locks + over), place(locks - over)
+    outlines = np.concatenate([one, other[:, ::-1]], 1)
     relief = Relief(canvas, outlines, 0.12)
     if relief.empty:
         return
     for outline, lift in zip(outlines, generator.uniform(0, 0.05, count), strict=True):
         relief.pile([outline], 0.07, lift=lift, rise=0.7)
     relief.light(0.015)
-    for amount, shares in ((0.2, generator.uniform(-0.9, 0.9, 4)), (-0.12, generator.uniform(-0.8, 0.8, 3))):
-        relief.lines([mix(one, other, 0.5 + 0.5 * share) for one, other in edges for share in shares], amount, 0.008)
+
+    def along(shares) -> list[np.ndarray]:
+        return [mix(one, other, 0.5 + 0.5 * share) for share in shares]
+
+    dark, pale = generator.uniform(-0.9, 0.9, 4), generator.uniform(-0.8, 0.8, 3)
+    relief.lines(along(dark), 0.2, 0.008)
+    relief.lines(along(pale), -0.12, 0.008)
     start = int(generator.integers(5, 9))
-    sheen = [
-        mix(one, other, 0.5 + 0.5 * share)[start : start + 5] for one, other in edges for share in (-0.5, 0.0, 0.5)
-    ]
-    relief.lines(sheen, -0.15, 0.03)
+    relief.lines([path[:, start : start + 5] for path in along((-0.5, 0.0, 0.5))], -0.15, 0.03)
     relief.shadow(0.35, 0.05)
     relief.paint(material(hair, 0.25), edge=0.12)
-    stray = generator.normal(0, 1, (count, 2, 3))
-    loose = []
-    for (one, other), strays in zip(edges, stray, strict=True):
-        loose += [
-            mix(one, other, 0.5 + share) + t[:, None] ** 1.6 * (0.11 * unit * u, 0.11 * unit * v)
-            for share, u, v in strays
-        ]
-    mask = np.zeros_like(relief.cover)
-    cv2.polylines(mask, [fixed(curve, relief.origin) for curve in loose], False, 200, 1, cv2.LINE_AA, 4)
-    relief.blend(np.asarray(hair) * 0.95, mask, 0.7)
+    stray = generator.normal(0, 1, (count, 2, 3)).transpose(1, 2, 0)[..., None, None]
+    sway = (t**1.6 * 0.11 * unit)[:, None]
+    loose = [mix(one, other, 0.5 + share) + sway * np.concatenate([x, y], 2) for share, x, y in stray]
+    relief.blend(hair * 0.95, relief.strokes(loose, 0, 200), 0.7)
