@@ -141,9 +141,9 @@ class StackedHourglass(nn.Module):
         boundary_threshold: from stack 2 on, CoordConv also gets boundary coordinates, from where the previous stack's
             boundary map is at least this. None: no boundary coordinates. Plays no part without ``coordconv`` and
             ``boundary``.
-        checkpointing: keep only the inputs of stem and stacks for the backward pass and compute the rest again:
-            a fraction of the memory for a third more time. Same gradients and running statistics. Under
-            ``torch.compile`` it has no effect: the compiler decides by itself what to compute again.
+        checkpointing: while training, keep only the inputs of the stem and of each stack for the backward pass, which
+            computes the rest again: much less memory for the time of a second forward pass. Same gradients, and
+            running statistics that count each batch once.
         generator: draws the weights; None draws them from torch's global one.
 
     Raises:
@@ -227,15 +227,12 @@ class StackedHourglass(nn.Module):
         return outputs
 
     def _run(self, part: nn.Module, *inputs: Tensor | None):
-        if not self.checkpointing or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if not (self.checkpointing and self.training and torch.is_grad_enabled()):
             return part(*inputs)
-        return checkpoint(
-            part,
-            *inputs,
-            use_reentrant=False,
-            preserve_rng_state=False,  # nothing in here is random
-            context_fn=lambda: (nullcontext(), _running_statistics_kept(part)),
-        )
+        options = {"use_reentrant": False, "preserve_rng_state": False}  # nothing in here is random
+        if not torch.compiler.is_compiling():  # compiled code updates the statistics once, whatever it computes twice
+            options["context_fn"] = lambda: (nullcontext(), _running_statistics_kept(part))
+        return checkpoint(part, *inputs, **options)
 
 
 @contextmanager

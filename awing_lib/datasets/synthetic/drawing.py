@@ -1,6 +1,7 @@
 """Draws a :class:`Face`: projects the head, paints the skin, sets in eyes and mouth, puts on hair and clothes."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -60,7 +61,7 @@ def geometry(face: Face, size: int) -> Geometry:
     surface = head.surface(keys)
     eyeballs = head.eyeballs(keys)
     turn = rotation(face.yaw, face.pitch, face.roll)
-    points = np.concatenate([_on_surface(surface, head.key_angles[:96]), gaze_points(eyeballs, face.gaze)])
+    points = np.concatenate([_on_surface(surface, _places()[:2])[0], gaze_points(eyeballs, face.gaze)])
     points[DRAWN_BY_KEYS] = keys[DRAWN_BY_KEYS]
     upright = rotation(face.yaw, face.pitch, 0)
     points[:33] = _contour(surface, upright, points[:33])
@@ -71,21 +72,29 @@ def geometry(face: Face, size: int) -> Geometry:
     return Geometry(keys, surface, eyeballs, turn, face.scale, face.distance, shift, pixels + shift, depth)
 
 
-def _on_surface(surface: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Points (..., 3) of the drawn surface (3, R, C) that lie at ``angles`` (..., 2) on the neutral head."""
-    flat = (texel_of(angles.reshape(-1, 2)) / TEXELS).astype(np.float32)
-    found = [cv2.remap(part, flat[:, :1].copy(), flat[:, 1:].copy(), cv2.INTER_LINEAR)[:, 0] for part in surface]
-    return np.stack(found, -1).reshape(*angles.shape[:-1], 3)
+def _on_surface(surface: np.ndarray, texels: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Points (..., 3) of the drawn surface (3, R, C) at columns and rows (..., float32) of its grid."""
+    return np.stack([cv2.remap(part, *texels, cv2.INTER_LINEAR) for part in surface], -1)
+
+
+@cache
+def _places() -> tuple[np.ndarray, ...]:
+    """Columns and rows on the grid: of the landmarks (1, 96) twice, and of the ways from contour to nose (33, 24)."""
+    angles = model().key_angles[:96]
+    steps = np.linspace(0, 0.85, 24)
+    paths = np.stack([angles[:33, :1] * (1 - steps), np.broadcast_to(angles[:33, 1:], (33, 24))], -1)
+    found = []
+    for directions in (angles[None], paths):
+        texels = texel_of(directions.reshape(-1, 2)) / TEXELS
+        found += [np.ascontiguousarray(axis.reshape(directions.shape[:2]), np.float32) for axis in texels.T]
+    return tuple(found)
 
 
 def _contour(surface: np.ndarray, upright: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The contour (33, 3) as it is annotated: where the far cheek hides the jaw line, the point on the cheek's rim."""
-    angles = model().key_angles[:33]
-    steps = np.linspace(0, 0.85, 24)
-    path = np.stack([angles[:, :1] * (1 - steps), np.broadcast_to(angles[:, 1:], (33, 24))], -1)
-    found = _on_surface(surface, path)
-    outwards = (found - VIEW_CENTER) @ upright[0] * np.sign(angles[:, :1])
-    best = outwards.argmax(1)
+    angles = model().key_angles[:33, :1]
+    found = _on_surface(surface, _places()[2:])  # (33, 24, 3)
+    best = ((found - VIEW_CENTER) @ upright[0] * np.sign(angles)).argmax(1)
     best[np.abs(angles[:, 0]) < 12] = 0  # the chin's own outline does not move sideways
     moved = np.take_along_axis(found, best[:, None, None], 1)[:, 0]
     return np.where(best[:, None] > 0, moved, points)
@@ -157,38 +166,44 @@ def _paint(face: Face, place: Geometry, hair: Hair, raster: Raster, shell: np.nd
     """Colours (3, h, w) of the head in the raster's window."""
     look, light = face.look, face.light
     textures = maps()
-    red, folds, cavity, pores = _channels(raster.texture(textures.skin))
-    lips, brows, blush, strands = _channels(raster.texture(textures.features))
-    beard = shadow = freckles = np.float32(0)
-    if look.beard or look.shadow is not None or look.freckles:
-        beard, shadow, freckles = _channels(raster.texture(textures.extras))
-    flush = (
-        np.float32(0.5 * look.flush) * red + np.float32(0.7 * look.flush if look.lipstick is not None else 0.06) * blush
-    )
-    spots = np.float32(look.freckles) * freckles
-    dark = 1.05 - np.float32(0.10) * pores - np.float32(0.05 + 0.30 * look.age**1.5) * folds - np.float32(0.35) * spots
-    dark -= np.float32(0.62) * cavity
-    ruddy = 1 - np.float32(0.25) * (cavity + np.float32(0.5) * spots)  # skin in shade turns red
-    albedo = np.empty((3, *lips.shape), np.float32)
+    cavity, pores, strands = map(raster.texture, (textures.cavities, textures.pores, textures.strands))
+    flush = np.float32(0.5 * look.flush) * raster.texture(textures.red)
+    painted = look.shadow is not None
+    if painted:
+        flush += np.float32(0.7 * look.flush) * raster.texture(textures.blush)
+    dark = 1.05 - np.float32(0.10) * pores - np.float32(0.62) * cavity
+    ruddy = 1 - np.float32(0.25) * cavity  # skin in shade turns red
+    if look.age > 0.15:
+        dark -= np.float32(0.05 + 0.30 * look.age**1.5) * raster.texture(textures.folds)
+    if look.freckles:
+        spots = np.float32(look.freckles) * raster.texture(textures.freckles)
+        dark -= np.float32(0.35) * spots
+        ruddy -= np.float32(0.12) * spots
+    albedo = np.empty((3, *dark.shape), np.float32)
     for channel, gain in enumerate((0.10, -0.20, -0.20)):
         np.multiply(1 + np.float32(gain) * flush, np.float32(look.skin[channel]) * dark, out=albedo[channel])
     albedo[1:] *= ruddy
-    if look.shadow is not None:
-        blend(albedo, look.shadow, np.float32(0.75) * shadow)
-    ink = look.hair * (0.72 if look.hair.mean() > 0.3 else 1.0)
+    rough = np.full(dark.shape, 0.16 + 0.05 * look.flush, np.float32)
     if look.beard:
         full = np.float32(np.clip((look.beard - 0.45) / 0.3, 0, 1))
+        beard = raster.texture(textures.beard)
         density = smooth_step(beard + np.float32(0.35) * (pores - np.float32(0.5)), 0.25, 0.75)
         stubble = (1 - full) * np.float32(0.5 * look.beard / 0.4) * (np.float32(0.55) + np.float32(0.6) * pores)
         tone = np.float32(0.62) + np.float32(0.55) * strands
         blend(albedo, plane(look.hair) * tone, density * (np.float32(0.85) * full + stubble))
+    box, part = raster.around(place.landmarks[33:76], 0.12 * place.scale)  # brows and eyes
+    if painted:
+        blend(albedo[:, *box], look.shadow, np.float32(0.75) * part.texture(textures.shadow))
+    ink = look.hair * (0.58 if look.hair.mean() > 0.3 else 0.8)
     edge = 0.62 - 0.34 * look.brows
-    blend(albedo, ink * 0.8, smooth_step(brows, edge - 0.10, edge + 0.16) * np.float32(0.62 + 0.30 * look.brows))
-    mouth = smooth_step(lips, 0.36, 0.64)
+    brows = smooth_step(part.texture(textures.brows), edge - 0.10, edge + 0.16)
+    blend(albedo[:, *box], ink, brows * np.float32(0.62 + 0.30 * look.brows))
+    box, part = raster.around(place.landmarks[76:96], 0.12 * place.scale)
+    mouth = smooth_step(part.texture(textures.lips), 0.36, 0.64)
     natural = look.skin * np.array([0.88, 0.64, 0.64]) + np.array([0.06, 0.0, 0.01])
-    blend(albedo, natural if look.lipstick is None else look.lipstick, mouth * np.float32(0.85))
+    blend(albedo[:, *box], natural if look.lipstick is None else look.lipstick, mouth * np.float32(0.85))
+    rough[box] += np.float32(0.30) * mouth
 
-    rough = np.float32(0.30) * mouth + np.float32(0.16 + 0.05 * look.flush)
     covered = hair.cover(raster, strands)
     if covered is not None:
         alpha, colour = covered
@@ -223,11 +238,6 @@ def _lighting(light: Light, turn: np.ndarray, shell: np.ndarray) -> np.ndarray:
         diffuse *= np.float32(0.78) + np.float32(0.22) * diffuse
         lit.append(np.float32(light.lamp[channel]) * diffuse + np.float32(light.around[channel]) * around)
     return cv2.merge([*lit, shine])
-
-
-def _channels(image: np.ndarray) -> list[np.ndarray]:
-    """Maps (h, w) float32, 0 to 1, of a texture (h, w, C) uint8."""
-    return [channel * np.float32(1 / 255) for channel in cv2.split(image)]
 
 
 def _neck(image: np.ndarray, face: Face, place: Geometry) -> None:
@@ -279,18 +289,20 @@ def _neck(image: np.ndarray, face: Face, place: Geometry) -> None:
     fill(image, curve_matrix(5, 24) @ collar, cloth * shade * 0.72, 0.8, width=0.05 * unit)
 
 
-def _ruled(pixels: np.ndarray, depth: np.ndarray, box: tuple) -> np.ndarray:
+def _ruled(pixels: np.ndarray, depth: np.ndarray, box: tuple) -> np.ndarray | float:
     """Depth over the pixels of ``box``, running from one corner of eye or mouth (point 0) to the other (point 4)."""
     along = pixels[4] - pixels[0]
+    if abs(depth[4] - depth[0]) < 0.05:
+        return depth.max()
     y, x = np.ogrid[box]
     share = ((x - pixels[0, 0]) * along[0] + (y - pixels[0, 1]) * along[1]) / max(along @ along, 1.0)
     bulge = max(depth.mean() - (depth[0] + depth[4]) / 2, 0)
     return depth[0] + (depth[4] - depth[0]) * np.clip(share, 0, 1) + bulge
 
 
-def _turn(matrix: np.ndarray, grid: np.ndarray) -> list[np.ndarray]:
-    """A grid of vectors (3, R, C) float32, turned by a matrix (3, 3): its three planes."""
-    return [sum(np.float32(matrix[row, axis]) * grid[axis] for axis in range(3)) for row in range(3)]
+def _turn(matrix: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """A grid of vectors (3, R, C) float32, turned by a matrix (3, 3)."""
+    return np.einsum("ij,jrc->irc", matrix.astype(np.float32), grid)
 
 
 def _box(points: np.ndarray, margin: float, size: int):

@@ -29,8 +29,21 @@ class Raster(NamedTuple):
         """Values (h, w, ...) of a map over the grid, (R, C, ...) float32."""
         return cv2.remap(grid, self.column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
+    def around(self, points: np.ndarray, margin: float) -> tuple[tuple[slice, slice], "Raster"]:
+        """The part of the window around points (P, 2) of the picture: its slices of the window, and itself."""
+        rows, columns = self.window
+        low, high = points.min(0) - margin, points.max(0) + margin
+        top, bottom = np.clip((int(low[1]) - rows.start, int(high[1]) + 1 - rows.start), 0, rows.stop - rows.start)
+        left, right = np.clip(
+            (int(low[0]) - columns.start, int(high[0]) + 1 - columns.start), 0, columns.stop - columns.start
+        )
+        box = np.s_[top:bottom, left:right]
+        window = np.s_[rows.start + top : rows.start + bottom, columns.start + left : columns.start + right]
+        texels = self.texels[0][box], self.texels[1][box]
+        return box, Raster(window, self.column[box], self.row[box], self.inside[box], texels)
+
     def texture(self, image: np.ndarray) -> np.ndarray:
-        """Values (h, w, ...) of a texture."""
+        """Values (h, w) of a texture."""
         return cv2.remap(image, *self.texels, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -53,7 +66,7 @@ def rasterise(x: np.ndarray, y: np.ndarray, depth: np.ndarray, size: int) -> Ras
         the part of the picture that holds the head; None if it holds nothing of it.
     """
     x, y = _corners(x), _corners(y)  # (4, cells)
-    facing = (x[2] - x[0]) * (y[3] - y[1]) - (y[2] - y[0]) * (x[3] - x[1]) > 0.02
+    facing = (x[2] - x[0]) * (y[3] - y[1]) - (y[2] - y[0]) * (x[3] - x[1]) > 0.2
     for values in (x, y):
         facing &= np.maximum(np.maximum(values[0], values[1]), np.maximum(values[2], values[3])) > 0
         facing &= np.minimum(np.minimum(values[0], values[1]), np.minimum(values[2], values[3])) < size - 1
@@ -67,7 +80,8 @@ def rasterise(x: np.ndarray, y: np.ndarray, depth: np.ndarray, size: int) -> Ras
     x1, y1 = min(int(x.max()) + 4, size), min(int(y.max()) + 4, size)
     x, y = x - np.float32(x0), y - np.float32(y0)
 
-    numbers = np.full((y1 - y0, x1 - x0), -1, np.int32)
+    # OpenCV fills float32 twice as fast as int32, and it counts as far as is needed here
+    numbers = np.full((y1 - y0, x1 - x0), -1, np.float32)
     draw = cv2.fillConvexPoly
     for number, polygon in enumerate(np.round(np.stack([x.T, y.T], -1) * 16).astype(np.int32)):
         draw(numbers, polygon, number, cv2.LINE_8, 4)
@@ -82,7 +96,7 @@ def rasterise(x: np.ndarray, y: np.ndarray, depth: np.ndarray, size: int) -> Ras
     table = np.stack([*affine, x.mean(0), y.mean(0), columns, rows]).astype(np.float32)
 
     mask = (numbers >= 0).astype(np.float32)
-    found = np.take(table, numbers, axis=1, mode="clip")  # (8, h, w)
+    found = np.take(table, numbers.astype(np.int32), axis=1, mode="clip")  # (8, h, w)
     across = np.arange(numbers.shape[1], dtype=np.float32) - found[4]
     downwards = np.arange(numbers.shape[0], dtype=np.float32)[:, None] - found[5]
     place = (
@@ -116,14 +130,24 @@ def grid_normals(surface: np.ndarray) -> np.ndarray:
 
 
 class Maps(NamedTuple):
-    """Textures over the grid, uint8 with three or four channels, each from 0 to 1 in 255 steps."""
+    """Textures over the grid, (H, W) float32, 0 to 1."""
 
-    skin: np.ndarray
-    """red zones, folds, cavities, pores."""
-    features: np.ndarray
-    """lips, brows (1 at their middle line), blush, strands of hair."""
-    extras: np.ndarray
-    """beard, eye shadow, freckles: what not every face has."""
+    red: np.ndarray
+    """Where skin is redder."""
+    folds: np.ndarray
+    cavities: np.ndarray
+    pores: np.ndarray
+    lips: np.ndarray
+    """0.5 on their edge."""
+    brows: np.ndarray
+    """1 on their middle line."""
+    blush: np.ndarray
+    strands: np.ndarray
+    """Of hair."""
+    beard: np.ndarray
+    shadow: np.ndarray
+    """Eye shadow."""
+    freckles: np.ndarray
 
 
 @cache
@@ -226,10 +250,15 @@ def maps() -> Maps:
     strands = np.clip(0.5 + 0.16 * noise(0.9, 14) + 0.10 * noise(2.8, 12), 0, 1)
     spots = (noise(0.9) > 2.0).astype(np.float32) * blob((0.35, 0.25, 0.1), (0.3, 0.16, 0.4))
     freckles = cv2.GaussianBlur(spots.astype(np.float32), (0, 0), 0.7)
-    skin = [red, folds, np.clip(cavities, 0, 1), pores]
-    features = [soft(lips, LIP_EDGE), brows, blush, strands]
-    extras = [beard, shadow, np.clip(freckles * 1.6, 0, 1)]
-    return Maps(*(np.round(np.stack(part, -1) * 255).astype(np.uint8) for part in (skin, features, extras)))
+    return Maps(
+        *(
+            np.ascontiguousarray(texture, np.float32)
+            for texture in (
+                *(red, folds, np.clip(cavities, 0, 1), pores, soft(lips, LIP_EDGE), brows, blush, strands),
+                *(beard, shadow, np.clip(freckles * 1.6, 0, 1)),
+            )
+        )
+    )
 
 
 def texel_of(angles: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def behind(image: np.ndarray, face: Face, place) -> None:
 @cache
 def _streaks(size: int) -> np.ndarray:
     """(size, size) float32, 0 to 1: hair that hangs down."""
-    return cv2.resize(maps().features[:80, :180, 3], (size, size), interpolation=cv2.INTER_LINEAR) * np.float32(1 / 255)
+    return cv2.resize(maps().strands[:80, :180], (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _ball(image: np.ndarray, center: np.ndarray, radius: float, colour: np.ndarray, face: Face) -> None:
@@ -111,6 +111,9 @@ def ears(image: np.ndarray, face: Face, place, seen: np.ndarray) -> None:
         root = np.array([side * (0.79 + 0.055 * face.identity[0]), 0.16, -0.86])
         away, down = np.array([side * 0.50, 0, -0.866]), np.array([0, 0.99, 0.13])
         outline, depth = place.project(root + EAR[:, :1] * away + EAR[:, 1:] * down)
+        x, y = np.clip(outline.astype(int), 0, image.shape[-1] - 1).T
+        if (seen[y, x] > depth.max() + 0.02).all():
+            continue  # on the far side
         curve = _round(outline)
         found = coverage(image.shape, curve)
         if found is None:
