@@ -13,6 +13,17 @@ _PUBLIC = {
     "wing_loss": "losses",
     "AdaptiveWingLoss": "losses",
     "WingLoss": "losses",
+    "resize_landmarks": "heatmaps",
+    "render_heatmaps": "heatmaps",
+    "decode_heatmaps": "heatmaps",
+    "loss_weight_map": "heatmaps",
+    "render_boundaries": "boundaries",
+    "TargetMaker": "targets",
+    "make_targets": "targets",
+    "coordinate_channels": "coordconv",
+    "boundary_coordinates": "coordconv",
+    "CoordConv2d": "coordconv",
+    "StackedHourglass": "hourglass",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -96,6 +96,25 @@ def benchmark_data(
     typer.echo(data_table(photo, repeats))
 
 
+@benchmark.command("targets")
+def benchmark_targets(
+    batch: Annotated[int, typer.Option(min=1, max=1024, help="Faces in a batch.")] = 16,
+    repeats: Annotated[int, typer.Option(min=3, max=1000, help="Timed runs of each variant; the median counts.")] = 9,
+    device: Annotated[str, typer.Option(help="cpu or cuda, for ours; the others run on the CPU.")] = "cpu",
+) -> None:
+    """Heatmaps, boundary and weights of a batch of faces, against making them one face at a time; one CPU thread.
+
+    Example: awing benchmark targets --batch 16 --repeats 9
+    """
+    from awing_lib.benchmarks import targets_table
+
+    device = _device(device)
+    try:
+        typer.echo(targets_table(batch, repeats, device))
+    except RuntimeError as error:
+        raise _bad(str(error)) from error
+
+
 @data.command("list")
 def data_list(
     root: Annotated[

@@ -15,6 +15,9 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from torch.nn import functional as F
 
+from awing_lib.coordconv import boundary_coordinates, coordinate_channels
+from awing_lib.heatmaps import loss_weight_map
+from awing_lib.hourglass import Hourglass, StackedHourglass, describe
 from awing_lib.layouts import WFLW_98, LandmarkLayout
 from awing_lib.losses import adaptive_wing_loss, wing_loss
 
@@ -257,4 +260,295 @@ def face_sheet(samples, *, columns: int = 4, side: float = 1.8, titles: tuple[st
         panel.set(xlim=(-0.5, pixels_across - 0.5), ylim=(pixels_down - 0.5, -0.5))
         if titles:
             panel.set_title(titles[place], fontsize=10)
+    return figure
+
+
+# Pixel types (figure 1 of the paper), with the numbers that :func:`pixel_types` gives them; colours and shapes are the
+# same in widgets/pixel_types.js.
+PIXEL_TYPES = {"background": 0, "difficult background": 1, "foreground": 2, "mode": 3}
+
+
+def pixel_types(heatmap: torch.Tensor, threshold: float = 0.2) -> np.ndarray:
+    """The type of each pixel (H, W) of a target heatmap (H, W), as numbers of ``PIXEL_TYPES``.
+
+    Foreground is what is at least ``threshold``, difficult background its neighbours (what the mask of
+    :func:`loss_weight_map` adds to it), and the mode the highest pixel; of several the first in reading order.
+    """
+    types = (loss_weight_map(heatmap, threshold, 1.0) > 1).long() + (heatmap >= threshold).long()
+    types.view(-1)[heatmap.argmax()] = PIXEL_TYPES["mode"]
+    return types.numpy()
+
+
+def figure_1(heatmap: torch.Tensor, threshold: float = 0.2, *, reach: int = 8) -> Figure:
+    """Pixel types, as figure 1 of the paper names them, on a heatmap (H, W); drawing and counts are ours."""
+    types = pixel_types(heatmap, threshold)
+    row, column = np.argwhere(types == PIXEL_TYPES["mode"])[0]
+    box = (column - reach - 0.5, row - reach - 0.5)
+    figure, (whole, close) = new_figure(6.2, 4.3, ncols=2)
+    whole.imshow(heatmap.numpy(), vmin=0, vmax=1, cmap="magma", interpolation="nearest")
+    frame = {"edgecolor": "white", "facecolor": "none", "linestyle": (0, (3, 2))}
+    whole.add_patch(mpl.patches.Rectangle(box, 2 * reach + 1, 2 * reach + 1, **frame))
+    whole.set_title(f"target heatmap, {heatmap.shape[1]}×{heatmap.shape[0]}")
+    looks = {
+        "background": ("o", 1.4, _INK, "all others"),
+        "difficult background": ("s", 5.2, AMBER, "next to the foreground"),
+        "foreground": ("s", 9.8, GREEN, f"at least {threshold:g}; the mode not counted"),
+        "mode": ("D", 7.6, RED, "the highest pixel"),
+    }
+    for name, number in reversed(PIXEL_TYPES.items()):
+        marker, size, color, words = looks[name]
+        rows, columns = np.nonzero(types == number)
+        near = (abs(rows - row) <= reach) & (abs(columns - column) <= reach)
+        label = f"{name}: {len(rows)} px, {100 * len(rows) / types.size:.2f} %\n{words}"
+        style = {"marker": marker, "markersize": size, "color": color, "linestyle": "", "markeredgewidth": 0}
+        close.plot(columns[near], rows[near], label=label, **style)
+    close.set(xlim=(box[0], box[0] + 2 * reach + 1), ylim=(box[1] + 2 * reach + 1, box[1]), aspect="equal")
+    close.set_title("inside the frame")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=10, handletextpad=0.4, labelspacing=0.9)
+    for panel in (whole, close):
+        panel.set_axis_off()
+    return figure
+
+
+_TEAL = "#067082"  # between the palette's blue and green; each theme mixes its own
+_CSS_COLORS[_TEAL] = f"color-mix(in oklch, {_CSS_COLORS[BLUE]} 50%, {_CSS_COLORS[GREEN]})"
+# what a part is called in the drawings, and its colour: figure 3 of the paper has convolutions in yellow, CoordConv in
+# red, pooling in green and hourglasses in teal. Norms are not drawn.
+_PART_STYLES = {
+    "Conv2d": ("conv", AMBER),
+    "MultiScaleBlock": ("block", AMBER),
+    "CoordConv2d": ("Coord\nConv", RED),
+    "AvgPool2d": ("pool", GREEN),
+    "Hourglass": ("hourglass", _TEAL),
+}
+
+
+class _Plan:
+    """A drawing in points, y downwards, on a figure without axes: boxes, lines and words."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.figure, self.axes = new_figure(width / 72, height / 72)
+        self.figure.set_layout_engine("none")
+        self.axes.set_position((0, 0, 1, 1))
+        self.axes.set(xlim=(0, width), ylim=(height, 0))
+        self.axes.set_axis_off()
+
+    def box(
+        self, x: float, y: float, width: float, height: float, color: str, text: str = "", size: float = 10
+    ) -> None:
+        """Centred on (x, y)."""
+        shape = {"xy": (x - width / 2, y - height / 2), "width": width, "height": height}
+        self.axes.add_patch(mpl.patches.Rectangle(**shape, facecolor=color, alpha=0.2, linewidth=0))
+        self.axes.add_patch(mpl.patches.Rectangle(**shape, facecolor="none", edgecolor=color, linewidth=1.4))
+        self.words(x, y, text, 11, va="center")
+
+    def words(self, x: float, y: float, text: str, size: float = 10, **style: object) -> None:
+        self.axes.text(x, y, text, **{"fontsize": size, "ha": "center", "va": "top", "linespacing": 1.1, **style})
+
+    def line(self, *points: tuple[float, float], color: str = _INK, head: bool = True, **style: object) -> None:
+        self.axes.plot(*zip(*points, strict=True), color=color, **{"lw": 1.1, "solid_capstyle": "butt", **style})
+        if head:
+            (x0, y0), (x1, y1) = points[-2:]
+            marker = {(True, False): ">", (False, False): "<"}.get((x1 > x0, x1 == x0), "v" if y1 > y0 else "^")
+            back = {">": (-2, 0), "<": (2, 0), "v": (0, -2), "^": (0, 2)}[marker]
+            self.axes.plot(x1 + back[0], y1 + back[1], marker, color=color, markersize=4, markeredgewidth=0)
+
+    def plus(self, x: float, y: float) -> None:
+        self.axes.plot(x, y, "o", markersize=9, markerfacecolor="none", markeredgecolor=_INK, markeredgewidth=1)
+        self.axes.plot(x, y, "+", markersize=6, color=_INK, markeredgewidth=1)
+
+    def hourglass(self, x: float, y: float, width: float, height: float, sides: list[int]) -> None:
+        """One bar per size on the way down and up."""
+        steps = np.linspace(x - width / 2, x + width / 2, len(sides))
+        for place, side in zip(steps, sides, strict=True):
+            share = (1 + np.log2(side / min(sides))) / (1 + np.log2(max(sides) / min(sides)))
+            self.box(place, y, min(6, 0.7 * width / len(sides)), height * share, _TEAL)
+
+
+def hourglass_sides(model: StackedHourglass, side: int) -> list[int]:
+    """Sides of the maps inside an hourglass that takes maps of this side, from the first down to the last up."""
+    hourglass, down = model.stacks[0].hourglass, [side]
+    while isinstance(hourglass, Hourglass):
+        down.append(down[-1] // 2)
+        hourglass = hourglass.inner
+    return down + down[-2::-1]
+
+
+def figure_3(model: StackedHourglass, size: tuple[int, int] = (256, 256)) -> Figure:
+    """Figure 3 of the paper: the network, drawn from what ``describe`` measures on this very model.
+
+    Args:
+        model: the model to draw, of any size and with any options.
+        size: height and width of the images, pixels.
+
+    Raises:
+        ValueError: the size does not fit the model.
+    """
+    rows: dict[str, dict] = {}
+    for part in describe(model, size):  # "stacks.0.top" is drawn as "top" in the row "stacks.0"
+        row, name = part.name.rsplit(".", 1)
+        if part.kind in _PART_STYLES:
+            rows.setdefault(row, {})[name] = part
+    stem, *stacks = rows.values()
+    first, step = 174, 130  # from the top to the first stack, and from stack to stack
+    last = first + step * (len(stacks) - 1)
+    plan = _Plan(374, last + 92)
+    _draw_stem(plan, list(stem.values()), size, first)
+    for index, (parts, stack) in enumerate(zip(stacks, model.stacks, strict=True)):
+        sides, y = hourglass_sides(model, parts["hourglass"].shape[1]), first + step * index
+        _draw_stack(plan, index, parts, sides, y, model.boundary)
+        if stack.sees_boundary:  # from the maps of the stack above
+            top = first + step * (index - 1)
+            path = [(358, top), (368, top), (368, top + 92), (40, top + 92), (40, first + step * index - 22)]
+            plan.line(*path, color=PURPLE, linestyle=(0, (4, 2)))
+            plan.words(364, top + 95, "boundary map", color=PURPLE, ha="right")
+    kinds = {part.kind for parts in rows.values() for part in parts.values()}
+    names = {"Conv2d": "convolutions", "CoordConv2d": "CoordConv", "AvgPool2d": "pooling", "Hourglass": "hourglass"}
+    shown = [(name, _PART_STYLES[kind][1]) for kind, name in names.items() if kind in kinds]
+    for x, (name, color) in zip(np.linspace(14, 296, len(shown)), shown, strict=True):
+        plan.box(x, last + 74, 14, 14, color)
+        plan.words(x + 11, last + 74, name, 10, ha="left", va="center")
+    return plan.figure
+
+
+def _draw_stem(plan: _Plan, parts: list, size: tuple[int, int], first: float) -> None:
+    """One box a part, its height for its output's; the sides halve, so the scale is logarithmic."""
+    y, places = 62, np.linspace(28, 346, len(parts) + 1)
+    plan.words(6, 4, "stem", 11, ha="left", fontweight="bold")
+    plan.box(places[0], y, 42, 74, _INK, "image")
+    plan.words(places[0], y + 40, f"3\n{size[0]}×{size[1]}")
+    for x, before, part in zip(places[1:], places, parts, strict=False):
+        text, color = _PART_STYLES[part.kind]
+        plan.line((before + 21, y), (x - 21, y))
+        plan.box(x, y, 42, 74 + 15 * np.log2(part.shape[1] / size[0]), color, text)
+        plan.words(x, y + 40, f"{part.shape[0]}\n{part.shape[1]}×{part.shape[2]}")
+    plan.line((places[-1] + 21, y), (371, y), (371, first - 46), (8, first - 46), (8, first), (21, first))
+
+
+def _draw_stack(plan: _Plan, index: int, parts: dict, sides: list[int], y: float, boundary: bool) -> None:
+    """One row: entry, hourglass, block, two convolutions, maps; below it what goes to the next stack, if any."""
+    plan.words(46, y - 25, f"stack {index + 1}", 11, ha="left", va="bottom", fontweight="bold")
+    for name, x, width in (("entry", 40, 38), ("top", 180, 38), ("mix", 228, 34), ("predict", 276, 34)):
+        text, color = _PART_STYLES[parts[name].kind]
+        plan.box(x, y, width, 44, color, text)
+    plan.hourglass(110, y, 76, 44, sides)
+    channels, height, width = parts["predict"].shape
+    for back in (8, 4, 0):
+        plan.box(334 + back, y - 4 + back, 36, 36, PURPLE if back == 8 and boundary else _INK)
+    for start, end in ((59, 68), (152, 161), (199, 211), (245, 259), (293, 316)):
+        plan.line((start, y), (end, y))
+    plan.words(110, y + 25, f"{sides[0]} → {min(sides)} → {sides[-1]}")
+    for x, shape in ((40, parts["entry"].shape), (180, parts["top"].shape), (338, (channels, height, width))):
+        plan.words(x, y + 25, f"{shape[0]}\n{shape[1]}×{shape[2]}")
+    if "carry_features" in parts:
+        for name, x in (("carry_features", 252), ("carry_maps", 302)):
+            plan.line((x, y), (x, y + 47))
+            plan.box(x, y + 57, 34, 20, _PART_STYLES[parts[name].kind][1], _PART_STYLES[parts[name].kind][0])
+            plan.line((x, y + 67), (x, y + 80), (13, y + 80), head=x < 300)
+        plan.line((8, y), (8, y + 75))
+        plan.plus(8, y + 80)
+        plan.line((8, y + 85), (8, y + 130), (21, y + 130))
+
+
+def inside_hourglass(model: StackedHourglass, side: int = 256) -> Figure:
+    """The first hourglass of a model for square images of this side: one row a size, and the blocks that work there."""
+    part = next(part for part in describe(model, (side, side)) if part.kind == "Hourglass")
+    sides = hourglass_sides(model, part.shape[1])
+    depth, step = len(sides) // 2, 48
+    places = np.linspace(90, 342, 2 * depth + 1)  # the way down, the middle, the way up
+    plan = _Plan(374, step * depth + 76)
+    for level in range(depth + 1):
+        y, below = 20 + step * level, 20 + step * (level + 1)
+        plan.words(4, y, f"{part.shape[0]}\n{sides[level]}×{sides[level]}", ha="left", va="center")
+        blocks = [places[level - 1], places[depth], places[-level]] if level else [places[depth]]
+        ends = [blocks[0] + 12, blocks[-1] - 12] if level else [56, 370]
+        if level < depth:  # a fork, and a sum above the next row's last block
+            fork, total = places[level], places[-1 - level]
+            for x, start, end, color in ((fork, y, below - 12, GREEN), (total, below - 12, y + 5, _INK)):
+                plan.line((x, start), (x, end))
+                plan.box(x, (y + below) / 2, 18, 11, color)
+            plan.plus(total, y)
+            plan.line((ends[0], y), (places[depth] - 12, y))
+            plan.line((places[depth] + 12, y), (total - 5, y))
+            plan.line((total + 5, y), (ends[1], y))
+        else:
+            plan.line((ends[0], y), (places[depth] - 12, y))
+            plan.line((places[depth] + 12, y), (ends[1], y))
+        for x in blocks:
+            plan.box(x, y, 24, 24, AMBER)
+    legend = (("block", AMBER, 24), ("average pooling", GREEN, 94), ("each pixel becomes 2×2", _INK, 216))
+    for name, color, x in legend:
+        plan.box(x, step * depth + 60, 14, 12, color)
+        plan.words(x + 11, step * depth + 60, name, 10, ha="left", va="center")
+    return plan.figure
+
+
+# Coordinates from -1 (blue) over 0 (grey) to 1 (amber), as in widgets/boundary_mask.js; where there is none, nothing.
+_COORDINATE_COLORS = mpl.colors.LinearSegmentedColormap.from_list(
+    "coordinates", ["#146ebe", "#6e9ec8", "#969696", "#cda04b", "#dc9100"]
+)
+
+
+def coordinate_grid(maps: list[np.ndarray], titles: list[str], *, columns: int | None = None) -> Figure:
+    """Coordinate channels (H, W) from -1 to 1 side by side; pixels that are NaN show the page.
+
+    A map of booleans is drawn plainly: what is true, in the colour of the text.
+    """
+    columns = columns or len(maps)
+    rows = -(-len(maps) // columns)
+    figure, axes = new_figure(1.75 * columns, 1.95 * rows + 0.55, nrows=rows, ncols=columns, squeeze=False)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for panel, values, title in zip(axes.flat, maps, titles, strict=False):
+        _draw_coordinates(panel, values)
+        panel.set_title(title, fontsize=12)
+    _coordinate_bar(figure, axes)
+    return figure
+
+
+def _draw_coordinates(panel, values: np.ndarray) -> None:
+    if values.dtype == bool:
+        solid = mpl.colors.ListedColormap(["#8a8a8a"])  # one grey for both themes
+        panel.imshow(np.where(values, 1.0, np.nan), cmap=solid, interpolation="nearest")
+    else:
+        panel.imshow(values, vmin=-1, vmax=1, cmap=_COORDINATE_COLORS, interpolation="nearest")
+    panel.set_axis_on()
+    panel.set(xticks=[], yticks=[])
+    for spine in panel.spines.values():
+        spine.set(visible=True, linewidth=0.6)
+
+
+def _coordinate_bar(figure: Figure, axes: np.ndarray) -> None:
+    scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(-1, 1), _COORDINATE_COLORS)
+    bar = figure.colorbar(scale, ax=axes, location="bottom", shrink=0.5, aspect=30, ticks=[-1, 0, 1], pad=0.02)
+    bar.outline.set_visible(False)
+
+
+def figure_8(boundary: torch.Tensor, threshold: float = 0.05) -> Figure:
+    """Figure 8 of the paper: a boundary map (H, W), and x and y before and after it masks them.
+
+    In the paper the map is what the previous hourglass predicts. A masked pixel is 0; here it shows the page, because
+    the grey of 0 could not be told from a pixel of the boundary in the middle of the map.
+    """
+    height, width = boundary.shape
+    x, y = coordinate_channels(height, width, radius=False, dtype=torch.float64).numpy()
+    passes = (boundary >= threshold).numpy()
+    masked = boundary_coordinates(boundary[None, None], threshold)[0].double().numpy()
+    on_boundary = [np.where(passes, channel, np.nan) for channel in masked]
+    titles = ["boundary", "x", "y", f"boundary ≥ {threshold:g}", "x on the boundary", "y on the boundary"]
+    figure = coordinate_grid([np.full(boundary.shape, np.nan), x, y, passes, *on_boundary], titles, columns=3)
+    figure.axes[0].imshow(boundary.numpy(), vmin=0, vmax=1, cmap="magma", interpolation="nearest")
+    return figure
+
+
+def figure_6(image: np.ndarray, heatmaps: torch.Tensor, threshold: float = 0.2) -> Figure:
+    """Figure 6 of the paper: heatmaps (L, H, W), their 3x3 dilation and the mask of the loss, the maximum of all
+    channels each, as the paper shows them; before them the face (H', W', 3) uint8 that they belong to.
+    """
+    dilated = F.max_pool2d(heatmaps, 3, stride=1, padding=1)
+    mask = loss_weight_map(heatmaps, threshold, 1.0) - 1
+    maps = [part.amax(0).numpy() for part in (heatmaps, dilated, mask)]
+    titles = ["face", "heatmap", "3×3 dilation", f"at least {threshold:g}"]
+    figure = heatmap_grid([image / 255, *maps], titles, columns=2)
+    figure.set_size_inches(5, 5.5)
     return figure

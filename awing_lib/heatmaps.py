@@ -1,6 +1,6 @@
 r"""Landmarks to heatmaps, heatmaps to landmarks, and the weight map of the loss.
 
-A heatmap of a landmark at ``c`` holds ``exp(-|p - c|^2 / (2 sigma^2))`` at the pixel ``p``. Integer coordinates are pixel
+A heatmap of a landmark at ``c`` holds ``exp(-|p - c|^2 / (2 sigma^2))`` at pixel ``p``. Integer coordinates are pixel
 centres, so a landmark between two pixels leaves both below 1, and where it was can be read back from their ratio.
 """
 
@@ -35,9 +35,7 @@ def resize_landmarks(landmarks: Tensor, old: int | tuple[int, int], new: int | t
         raise ValueError(f"landmarks must be a floating torch.Tensor (..., 2), got {_described(landmarks)}")
     (old_height, old_width), (new_height, new_width) = check_size(old, "old"), check_size(new, "new")
     x, y = landmarks.unbind(-1)
-    return torch.stack(
-        [(x + 0.5) * (new_width / old_width) - 0.5, (y + 0.5) * (new_height / old_height) - 0.5], dim=-1
-    )
+    return torch.stack([(x + 0.5) * (new_width / old_width) - 0.5, (y + 0.5) * (new_height / old_height) - 0.5], dim=-1)
 
 
 def render_heatmaps(
@@ -82,19 +80,18 @@ def gaussian_profiles(
     check_landmarks(landmarks)
     check_positive("sigma", sigma)
     marked = landmarks.isfinite().all(-1, keepdim=True)  # (..., L, 1)
-    # zeros in place of what is missing: a NaN would reach the gradient through the mask
-    centres = landmarks.to(torch.promote_types(landmarks.dtype, torch.float32)).where(marked, 0.0)
-    reach, deviation = math.inf, sigma
+    # what is missing is placed far away: a NaN would reach the gradient through any mask put on later
+    centres = landmarks.to(torch.promote_types(landmarks.dtype, torch.float32)).where(marked, 1e9)
+    deviation = sigma
     if snapped:
         centres = (centres + 0.5).floor()
-        reach, deviation = 3 * sigma, (6 * sigma + 1) / 4
+        deviation = (6 * sigma + 1) / 4
     profiles = []
     for centre, side in zip(centres.unbind(-1), reversed(check_size(size)), strict=True):
         distance = torch.arange(side, dtype=centres.dtype, device=centres.device) - centre[..., None]
-        profile = torch.exp(distance.square() * (-0.5 / deviation**2))
-        # below 1e-9 nothing is left of a float32 next to 1, and products of such numbers are slow denormals
-        seen = (profile > 1e-9) & (distance.abs() <= reach) & marked
-        profiles.append(profile.where(seen, 0.0))
+        # next to 1 nothing below 1e-9 is left in a float32, and such numbers and their products become slow denormals
+        profile = F.threshold(torch.exp((distance.square() * (-0.5 / deviation**2)).clamp(min=-21)), 1e-9, 0.0)
+        profiles.append(profile.where(distance.abs() <= 3 * sigma, 0.0) if snapped else profile)
     return profiles[0], profiles[1]
 
 
@@ -230,10 +227,7 @@ def loss_weight_map(heatmaps: Tensor, threshold: float = 0.2, weight: float = 10
         tensor([[11., 11.,  1.,  1.]])
     """
     _check_maps(heatmaps)
-    if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
-        raise ValueError(f"weight must be a finite number of at least 0, got {weight!r}")
-    if not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
-        raise ValueError(f"threshold must be a finite number, got {threshold!r}")
+    check_weighting(threshold, weight)
     # dilating the mask gives what masking the dilation gives; bytes, because max pooling of floats is slow on a CPU
     mask = F.pad((heatmaps >= threshold).to(torch.uint8), (1, 1, 1, 1))
     mask = mask[..., :-2] | mask[..., 1:-1] | mask[..., 2:]
@@ -253,6 +247,14 @@ def check_positive(name: str, value: float) -> None:
     """ValueError unless the value is a finite number above 0."""
     if not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+
+
+def check_weighting(threshold: float, weight: float) -> None:
+    """ValueError unless both are finite and the weight is at least 0."""
+    if not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
+        raise ValueError(f"threshold must be a finite number, got {threshold!r}")
+    if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+        raise ValueError(f"weight must be a finite number of at least 0, got {weight!r}")
 
 
 def check_landmarks(landmarks: Tensor, count: int | None = None) -> None:

@@ -21,6 +21,7 @@ def awing(*arguments):
         ("benchmark", "loss"),
         ("benchmark", "figures"),
         ("benchmark", "data"),
+        ("benchmark", "targets"),
         ("data",),
         ("data", "list"),
         ("data", "check"),
@@ -109,3 +110,12 @@ def test_data_synthesize_then_check(tmp_path):
     next((tmp_path / "images/test").iterdir()).write_bytes(b"")
     result = awing("data", "check", "table", str(tmp_path))
     assert result.returncode == 1 and "images/test/" in result.stdout.splitlines()[1]
+
+
+def test_benchmark_targets_prints_ratios():
+    result = awing("benchmark", "targets", "--batch", "1", "--repeats", "3")
+    assert result.returncode == 0, result.stderr
+    rows = {line[:22].strip(): line for line in result.stdout.splitlines()}
+    assert rows["straightforward"].endswith(" 1.0")
+    assert {"NumPy and OpenCV", "TargetMaker", "TargetMaker, out=old"} <= set(rows)
+    assert "of its time inside operators" in result.stdout
