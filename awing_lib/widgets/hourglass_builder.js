@@ -6,7 +6,7 @@ const KINDS = {
   coordconv: { label: "CoordConv", color: "var(--aw-red)" },
   convolution: { label: "convolutions", color: "var(--aw-amber)" },
   pooling: { label: "pooling", color: "var(--aw-green)" },
-  hourglass: { label: "hourglass", color: "var(--aw-blue)" },
+  hourglass: { label: "hourglass", color: "color-mix(in oklch, var(--aw-blue), var(--aw-green))" },
   maps: { label: "maps", color: "var(--aw-purple)" },
 };
 
@@ -118,7 +118,7 @@ function render({ model, el }) {
     const chosen = settings(), parts = describe(chosen);
     drawBars(parts, chosen);
     const total = price(parts, "multiplyAdds"), groupsOf = { stem: /^stem/, hourglasses: /hourglass$/, "blocks after them": /top$/, "1×1 convolutions": /entry|mix|predict|carry/ };
-    facts.replaceChildren(...Object.entries(groupsOf).map(([label, pattern]) =>
+    facts.replaceChildren(element("li", {}, "Of the multiply-adds:"), ...Object.entries(groupsOf).map(([label, pattern]) =>
       element("li", {}, `${label} ${Math.round((100 * price(parts.filter(({ name }) => pattern.test(name)), "multiplyAdds")) / total)} %`)));
     say(summary, `${chosen.stacks} ${chosen.stacks === 1 ? "stack" : "stacks"} of depth ${chosen.depth} with ${chosen.features} features: ` +
       `${millions(price(parts, "parameters"))} million parameters, ${billions(total)} billion multiply-adds for an image of 256×256.`);
