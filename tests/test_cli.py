@@ -86,6 +86,7 @@ def test_benchmark_figures_measures_each_figure():
     assert result.returncode == 0, result.stderr
     redraws = {line.split()[0]: int(line.split()[1]) for line in result.stdout.splitlines()[1:]}
     figures = {"LossExplorer", "LossShape", "HeatmapRace", "LayoutViewer", "AugmentationPlayground"}
+    figures |= {"PixelTypes", "DecodingPlayground", "WeightMap", "BoundaryMask", "HourglassBuilder"}
     assert set(redraws) == figures and min(redraws.values()) >= 5
 
 

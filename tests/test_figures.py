@@ -101,7 +101,7 @@ def test_markers_share_their_style():
 
 
 def test_a_sheet_of_faces_draws_hidden_landmarks_hollow():
-    samples = [sample for sample in SyntheticFaces(5, seed=1)]
+    samples = list(SyntheticFaces(5, seed=1))
     figure = figures.face_sheet(samples, columns=3, titles=tuple("abcde"))
     panels = figure.axes
     assert len(panels) == 6 and [panel.get_title() for panel in panels] == [*"abcde", ""]
