@@ -19,8 +19,8 @@ EYEBALL = 0.135
 """Radius of the eyeball."""
 
 # Grid of directions from CENTER, in degrees: dense on the face, coarse behind it.
-AZIMUTHS = np.r_[np.linspace(-180, -84, 9)[:-1], np.linspace(-84, 84, 39), np.linspace(84, 180, 9)[1:]]
-ELEVATIONS = np.r_[np.linspace(-90, -50, 7)[:-1], np.linspace(-50, 56, 31), np.linspace(56, 90, 5)[1:]]  # y down
+AZIMUTHS = np.r_[np.linspace(-180, -84, 9)[:-1], np.linspace(-84, 84, 35), np.linspace(84, 180, 9)[1:]]
+ELEVATIONS = np.r_[np.linspace(-90, -50, 7)[:-1], np.linspace(-50, 56, 28), np.linspace(56, 90, 5)[1:]]  # y down
 
 
 def _spaced(points, count: int) -> np.ndarray:

@@ -571,7 +571,7 @@ def develop(image: np.ndarray, photo: Photo, generator: np.random.Generator) -> 
 
     picture = cv2.transform(image, _colour_of_light(photo))
     if photo.vignette > 0:
-        picture *= _falloff(height, width, round(photo.vignette, 2))
+        picture *= _falloff(height, width, round(photo.vignette * 20) / 20)  # in steps, to keep few of them
     if photo.motion > 0:
         picture = _move(picture, photo.motion, photo.angle)
     picture = _defocus(picture, photo.blur)

@@ -8,7 +8,7 @@ import numpy as np
 
 from awing_lib.datasets.synthetic.head import AZIMUTHS, ELEVATIONS, model
 
-TEXELS = 7
+TEXELS = 5
 """Texture pixels per cell of the grid."""
 LIP_EDGE, BROW_EDGE = 9.0, 5.0
 """Texture pixels over which the fields of lips and brows fall from 1 to 0."""
