@@ -8,6 +8,7 @@ import numpy as np
 import scipy.io
 
 from awing_lib.datasets.files import COORDINATE_LIMIT, DataError
+from awing_lib.datasets.matlab5 import check_structure
 
 
 def check_array(array, shape: tuple[int | None, ...], where: str, *, flags: bool = False) -> np.ndarray:
@@ -41,6 +42,7 @@ def load_matlab5(data: bytes, path: Path, names: tuple[str, ...]) -> list[np.nda
         DataError: the file is broken or of another kind, or a variable is missing.
     """
     try:
+        check_structure(data, names)
         present = {name for name, _, _ in scipy.io.whosmat(io.BytesIO(data))}
         contents = scipy.io.loadmat(io.BytesIO(data), variable_names=names) if present.issuperset(names) else {}
     except Exception as error:  # a broken file makes scipy raise almost any kind
