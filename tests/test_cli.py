@@ -82,7 +82,7 @@ def test_benchmark_loss_prints_ratios_and_memory():
 
 @pytest.mark.skipif(not find_browser(), reason="no Chromium is installed")
 def test_benchmark_figures_measures_each_figure():
-    result = awing("benchmark", "figures", "--moves", "5")
+    result = awing("benchmark", "figures", "--moves", "10")  # a slider of few steps does not move each time
     assert result.returncode == 0, result.stderr
     redraws = {line.split()[0]: int(line.split()[1]) for line in result.stdout.splitlines()[1:]}
     figures = {"LossExplorer", "LossShape", "HeatmapRace", "LayoutViewer", "AugmentationPlayground"}
