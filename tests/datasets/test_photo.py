@@ -23,13 +23,12 @@ def seeded(seed) -> np.random.Generator:
 def test_background_is_a_picture_of_its_seed(size):
     for seed in range(25):
         picture = background(seeded(seed), size)
-        assert picture.shape == (size, size, 3) and picture.dtype == np.float32
-        assert picture.min() >= 0 and picture.max() <= 1
+        assert picture.shape == (size, size, 3) and picture.dtype == np.uint8
         assert picture.tobytes() == background(seeded(seed), size).tobytes()
 
 
 def test_backgrounds_differ_in_light_and_colour():
-    colours = np.array([background(seeded(seed), 64).mean((0, 1)) for seed in range(150)])
+    colours = np.array([background(seeded(seed), 64).mean((0, 1)) / 255 for seed in range(150)])
     brightness = colours.mean(1)
     assert brightness.min() < 0.2 and brightness.max() > 0.75
     assert len(np.unique(np.round(colours, 2), axis=0)) > 120
@@ -38,7 +37,7 @@ def test_backgrounds_differ_in_light_and_colour():
 def test_backgrounds_are_out_of_focus():
     # nothing behind a head has detail at the scale of a pixel, so the face is the sharpest thing in the picture
     for seed in range(60):
-        picture = background(seeded(seed))
+        picture = background(seeded(seed)) / 255
         assert np.abs(np.diff(picture, axis=1)).mean() < 0.03
 
 
@@ -118,6 +117,26 @@ def test_develop_moves_nothing(number):
     weight = np.maximum(seen - ground - 0.3 * (top - ground), 0)
     centroid = np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
     np.testing.assert_allclose(centroid, (x, y), atol=0.3)
+
+
+COARSE = [Photo(blur=3), Photo(motion=14, angle=50), Photo(low_resolution=4), Photo(blur=4.5, noise=0.02, vignette=0.3)]
+
+
+@pytest.mark.parametrize("number", range(len(COARSE)))
+def test_a_coarse_photo_needs_half_the_size_only(number):
+    photo = replace(COARSE[number], quality=100)
+    assert photo.coarse
+    image = scenery(number)
+    small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    whole, halved = develop(image, photo, seeded(0)), develop(small, photo, seeded(0), halved=True)
+    assert whole.shape == halved.shape
+    assert np.abs(whole.astype(int) - halved).mean() < 1
+
+
+def test_an_ordinary_photo_is_not_coarse():
+    photos = [Photo.sample(seeded(seed), seed % 2 == 0, False) for seed in range(40)]
+    assert not any(photo.coarse for photo in [*photos, Photo()])
+    assert any(Photo.sample(seeded(seed), False, True).coarse for seed in range(5))
 
 
 def test_bad_light_changes_light_and_colour():

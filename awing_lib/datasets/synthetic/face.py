@@ -1,12 +1,13 @@
 """All that makes one synthetic face, drawn by chance: who, with what look, seen from where, in what light."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from awing_lib.datasets.synthetic.head import IDENTITY, Expression
 from awing_lib.datasets.synthetic.occluders import sample_kind
-from awing_lib.datasets.synthetic.photo import Photo
+from awing_lib.datasets.synthetic.photo import Photo, clipped
 
 SHARES = {"pose": 326, "expression": 314, "illumination": 698, "make-up": 206, "occlusion": 736, "blur": 773}
 """Faces of WFLW's test set, of 2500, with each attribute: the shares that are aimed at here."""
@@ -148,7 +149,7 @@ class Face:
             yaw=yaw,
             pitch=pitch,
             roll=roll,
-            distance=float(np.exp(generator.uniform(np.log(6), np.log(16)))),
+            distance=math.exp(generator.uniform(math.log(6), math.log(16))),
             scale=extent,
             center=tuple(generator.normal(0, 0.02 * size, 2)),
             look=look,
@@ -177,14 +178,14 @@ def _pose(generator: np.random.Generator, large: bool) -> tuple[float, float, fl
         roll = sign * generator.uniform(28, 40) if kind == 2 else generator.normal(0, 10)
     else:
         yaw, pitch, roll = generator.normal(0, 17), generator.normal(0, 8), generator.normal(0, 8)
-        yaw, pitch, roll = np.clip(yaw, -40, 40), np.clip(pitch, -22, 22), np.clip(roll, -26, 26)
-    return float(np.clip(yaw, -75, 75)), float(np.clip(pitch, -35, 35)), float(np.clip(roll, -40, 40))
+        yaw, pitch, roll = clipped(yaw, -40, 40), clipped(pitch, -22, 22), clipped(roll, -26, 26)
+    return clipped(yaw, -75, 75), clipped(pitch, -35, 35), clipped(roll, -40, 40)
 
 
 def _expression(generator: np.random.Generator, strong: bool) -> tuple[Expression, tuple[float, float]]:
     uniform = generator.uniform
-    blink = 1.0 if uniform() < 0.05 else float(np.clip(generator.normal(0, 0.13), 0, 0.5))
-    gaze = (float(np.clip(generator.normal(0, 11), -28, 28)), float(np.clip(generator.normal(0, 6), -16, 18)))
+    blink = 1.0 if uniform() < 0.05 else clipped(generator.normal(0, 0.13), 0, 0.5)
+    gaze = (clipped(generator.normal(0, 11), -28, 28), clipped(generator.normal(0, 6), -16, 18))
     moves: dict[str, float] = {"close_left": blink, "close_right": blink, "skew": generator.normal(0, 0.12)}
     if strong:
         kind = _pick(generator, ("surprise", "laugh", "shout", "kiss", "disgust", "wink", "grief", "yawn"))
@@ -224,7 +225,7 @@ def _expression(generator: np.random.Generator, strong: bool) -> tuple[Expressio
             "press": uniform(0, 0.6) if uniform() < 0.25 else 0.0,
             "sad": uniform(0, 0.35) if uniform() < 0.15 else 0.0,
             "pout": uniform(0, 0.3) if uniform() < 0.1 else 0.0,
-            "brow_raise": float(np.clip(generator.normal(0, 0.25), -0.35, 0.6)),
+            "brow_raise": clipped(generator.normal(0, 0.25), -0.35, 0.6),
             "frown": uniform(0, 0.5) if uniform() < 0.2 else 0.0,
             "wide": uniform(0, 0.5) if uniform() < 0.2 else 0.0,
             "squint": uniform(0, 0.6) if uniform() < 0.3 else 0.0,
@@ -235,7 +236,8 @@ def _expression(generator: np.random.Generator, strong: bool) -> tuple[Expressio
 def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[Look, str | None]:
     uniform = generator.uniform
     tone = uniform(0, len(SKIN) - 1)
-    skin = np.stack([np.interp(tone, np.arange(len(SKIN)), SKIN[:, channel]) for channel in range(3)])
+    step = min(int(tone), len(SKIN) - 2)
+    skin = SKIN[step] + (tone - step) * (SKIN[step + 1] - SKIN[step])
     skin = np.clip(skin * (1 + generator.normal(0, 0.025, 3)), 0, 1)
     age = float(generator.beta(1.3, 2.0))
     bearded = not painted and uniform() < 0.5
@@ -284,8 +286,8 @@ def _look(generator: np.random.Generator, painted: bool, hidden: bool) -> tuple[
         wear=np.array(CLOTH[generator.integers(len(CLOTH))]),
         age=age,
         haircut=haircut,
-        hair_shift=float(np.clip(generator.normal(0.0 + 0.25 * age * bearded, 0.12), -0.25, 0.7)),
-        brows=float(np.clip(generator.normal(0.62 if bearded else 0.42, 0.2), 0.05, 1)),
+        hair_shift=clipped(generator.normal(0.0 + 0.25 * age * bearded, 0.12), -0.25, 0.7),
+        brows=clipped(generator.normal(0.62 if bearded else 0.42, 0.2), 0.05, 1),
         beard=(uniform(0.12, 0.4) if uniform() < 0.5 else uniform(0.6, 1.0)) if bearded else 0.0,
         freckles=uniform(0.4, 1.0) if light_skin and uniform() < 0.2 else 0.0,
         flush=uniform(0.1, 0.5) + (0.3 if painted else 0),

@@ -8,7 +8,7 @@ import numpy as np
 
 from awing_lib.datasets.synthetic.face import Look
 from awing_lib.datasets.synthetic.head import AZIMUTHS, ELEVATIONS, model
-from awing_lib.datasets.synthetic.layer import plane, smooth_step
+from awing_lib.datasets.synthetic.layer import smooth_step
 from awing_lib.datasets.synthetic.surface import TEXELS, Raster
 
 # thickness at the sides and on top, in units of the eye corners' distance
@@ -34,10 +34,12 @@ HATS = {
 COVERS_EARS = ("bob", "long")
 
 # where the edge runs: elevation in degrees (y down) over azimuth in degrees
-SHORT_EDGE = ([0, 20, 40, 55, 66, 74, 82, 88, 100, 112, 180], [-50, -50, -48, -42, -28, -4, 4, -8, -10, 22, 34])
-LONG_EDGE = ([0, 20, 40, 52, 60, 66, 73, 82, 110, 180], [-50, -50, -46, -36, -14, 14, 36, 44, 47, 50])
-HAT_EDGE = ([0, 30, 60, 90, 120, 180], [-38, -37, -31, -20, -6, 4])
-SCARF_EDGE = ([0, 15, 35, 50, 60, 66, 180], [-42, -42, -38, -26, -4, 90, 90])
+EDGES = {
+    "short": ([0, 20, 40, 55, 66, 74, 82, 88, 100, 112, 180], [-50, -50, -48, -42, -28, -4, 4, -8, -10, 22, 34]),
+    "long": ([0, 20, 40, 52, 60, 66, 73, 82, 110, 180], [-50, -50, -46, -36, -14, 14, 36, 44, 47, 50]),
+    "hat": ([0, 30, 60, 90, 120, 180], [-38, -37, -31, -20, -6, 4]),
+    "scarf": ([0, 15, 35, 50, 60, 66, 180], [-42, -42, -38, -26, -4, 90, 90]),
+}
 
 
 @dataclass(frozen=True)
@@ -50,77 +52,69 @@ class Hair:
     hat_field: np.ndarray | None
     thickness: np.ndarray
     """(R, C) float32."""
-    gloss: float = 0.25
+    gloss: float
 
     @property
-    def casts(self) -> float:
-        """How dark a shadow the edge throws on the forehead."""
-        return 0.0 if self.look.haircut in ("bald", "buzz") and self.hat_field is None else 1.0
+    def casts(self) -> bool:
+        """Whether the edge throws a shadow on the forehead."""
+        return self.look.haircut not in ("bald", "buzz") or self.hat_field is not None
+
+    @property
+    def fields(self) -> list[np.ndarray]:
+        """The field of the hair, and that of the hat if there is one."""
+        return [self.field] if self.hat_field is None else [self.field, self.hat_field]
 
     @classmethod
     def of(cls, look: Look) -> "Hair":
         azimuth, elevation, waves = _grid()
-        edge, receding = (LONG_EDGE, 0.2) if look.haircut in COVERS_EARS else (SHORT_EDGE, 0.5)
-        field = _field(edge) - receding * look.hair_shift * np.clip(1.2 - np.abs(azimuth) / 60, 0, 1)
+        edge, receding = ("long", 0.2) if look.haircut in COVERS_EARS else ("short", 0.5)
+        forehead, upper, nape = _parts()
+        field = _field(edge) - np.float32(receding * look.hair_shift) * forehead
         sides, top = CUTS[look.haircut]
-        upper = np.clip((-elevation - 5) / 45, 0, 1)
         thickness = sides + (top - sides) * upper
         if look.haircut == "quiff":
-            thickness = thickness + 0.12 * upper * np.clip(1 - np.abs(azimuth) / 70, 0, 1)
+            thickness += 0.12 * upper * np.clip(1 - np.abs(azimuth) / 70, 0, 1)
         if look.haircut == "side":
-            thickness = thickness * (1 + 0.25 * np.sin(np.radians(azimuth)) * upper)
-        if look.haircut in ("curly", "afro"):
-            thickness = thickness * (1 + 0.16 * waves)
-        else:
-            thickness = thickness * (1 + 0.07 * waves)
+            thickness *= 1 + 0.25 * np.sin(np.radians(azimuth)) * upper
+        thickness *= 1 + (0.16 if look.haircut in ("curly", "afro") else 0.07) * waves
         if look.haircut in COVERS_EARS:
-            thickness = thickness + np.clip((elevation - 5) / 50, 0, 1) * 0.22
+            thickness += 0.22 * nape
         if look.hat is not None:
-            thickness = np.minimum(thickness, 0.10)
+            np.minimum(thickness, 0.10, out=thickness)
         shell = thickness * smooth_step(field, 0.47, 0.66)
         hat_field = None
         if look.hat is not None:
             sides, top = HATS[look.hat]
-            hat_field = _field(SCARF_EDGE if look.hat == "headscarf" else HAT_EDGE)
+            hat_field = _field("scarf" if look.hat == "headscarf" else "hat")
             if look.hat == "headscarf":
-                hat_field = np.maximum(hat_field, (0.5 + (elevation - 58) / 40).astype(np.float32))
+                hat_field = np.maximum(hat_field, 0.5 + (elevation - 58) / 40)
             wide = sides + (top - sides) * upper
             shell = np.maximum(shell, wide * smooth_step(hat_field, 0.46, 0.56))
         gloss = {"afro": 0.06, "curly": 0.14}.get(look.haircut, 0.22)
-        return cls(look, field.astype(np.float32), hat_field, shell.astype(np.float32), gloss)
+        return cls(look, field, hat_field, shell, gloss)
 
-    def field_of(self, raster: Raster) -> np.ndarray:
-        """(h, w) of what covers the skin, hair or hat: 0.5 on its edge."""
-        field = self.field if self.hat_field is None else np.maximum(self.field, self.hat_field)
-        return raster.sample(field)
+    def layers(
+        self, raster: Raster, strands: np.ndarray, fields: list[np.ndarray]
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Opacity (h, w), colour (3,) and tone (h, w) of the hair, then of the hat; of none on a bare head.
 
-    def cover(self, raster: Raster, strands: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Opacity (h, w) and colour (3, h, w) of hair and hat; None on a bare head."""
-        look = self.look
-        alpha = colour = None
+        ``fields`` are the pixels' values (h, w) of :attr:`fields`, ``strands`` those of that texture.
+        """
+        look, found = self.look, []
         if look.haircut != "bald":
-            field = raster.sample(self.field)
             if look.haircut in ("curly", "afro"):
                 grain = raster.texture(_curls())
                 torn = 0.05
             else:
                 grain, torn = strands, 0.05 if look.haircut in COVERS_EARS else 0.09
-            alpha = smooth_step(field + torn * (grain - 0.5), 0.455, 0.51)
+            alpha = smooth_step(fields[0] + torn * (grain - 0.5), 0.455, 0.51)
             if look.haircut == "buzz":
-                alpha = alpha * (0.62 + 0.25 * (grain - 0.5))
-            tone = 0.55 + 0.9 * grain
-            colour = plane(look.hair) * tone
-        if self.hat_field is not None:
-            field = raster.sample(self.hat_field)
-            hat = smooth_step(field, 0.485, 0.515)
-            pattern = _weave(look.hat, raster, field)
-            cloth = plane(look.wear) * pattern
-            if colour is None:
-                alpha, colour = hat, cloth
-            else:
-                colour = colour + hat * (cloth - colour)
-                alpha = np.maximum(alpha, hat)
-        return None if colour is None else (alpha, colour)
+                alpha *= 0.62 + 0.25 * (grain - 0.5)
+            found.append((alpha, look.hair, 0.55 + 0.9 * grain))
+        if len(fields) > 1:
+            alpha = smooth_step(fields[1], 0.485, 0.515)
+            found.append((alpha, look.wear, _weave(look.hat, raster, fields[1])))
+        return found
 
 
 def _weave(hat: str, raster: Raster, field: np.ndarray) -> np.ndarray:
@@ -141,10 +135,11 @@ def _weave(hat: str, raster: Raster, field: np.ndarray) -> np.ndarray:
     return seam * (1 - 0.18 * np.exp(-((np.sin(raster.column * np.pi / 7.5) / 0.05) ** 2)))
 
 
-def _field(edge: tuple[list, list]) -> np.ndarray:
+@cache
+def _field(edge: str) -> np.ndarray:
     """(R, C) float32: 0.5 on an edge, 1 twenty degrees inside."""
     azimuth, elevation, _ = _grid()
-    angle = np.abs(azimuth)
+    angle, edge = np.abs(azimuth), EDGES[edge]
     steepness = (np.interp(angle + 2, *edge) - np.interp(angle - 2, *edge)) / 4
     # dividing by the slope makes it a distance from the edge, however steep it runs
     distance = (np.interp(angle, *edge) - elevation) / np.sqrt(1 + steepness**2)
@@ -152,13 +147,24 @@ def _field(edge: tuple[list, list]) -> np.ndarray:
 
 
 @cache
+def _parts() -> tuple[np.ndarray, ...]:
+    """(R, C) float32 each, 0 to 1: the forehead, where hair recedes; what is up on the head; what hangs behind it."""
+    azimuth, elevation, _ = _grid()
+    return tuple(
+        np.clip(part, 0, 1).astype(np.float32)
+        for part in (1.2 - np.abs(azimuth) / 60, (-elevation - 5) / 45, (elevation - 5) / 50)
+    )
+
+
+@cache
 def _grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(R, C) float32 each: azimuth and elevation in degrees, and waves of unit variance."""
     azimuth, elevation = np.meshgrid(AZIMUTHS, ELEVATIONS)
     generator = np.random.default_rng(29)
     # a sum of waves in space: bumps of one size all over the head, and no seam behind it
     wave = np.tensordot(generator.standard_normal((24, 3)) * 5, model().outwards, 1)
     waves = np.sin(wave + generator.uniform(0, 2 * np.pi, (24, 1, 1))).sum(0)
-    return azimuth, elevation, waves / waves.std()
+    return azimuth.astype(np.float32), elevation.astype(np.float32), (waves / waves.std()).astype(np.float32)
 
 
 @cache

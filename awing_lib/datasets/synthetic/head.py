@@ -167,8 +167,10 @@ IDENTITY = {
 }
 UPPER_LIP, LOWER_LIP = [76, 77, 78, 79, 80, 81, 82], [83, 84, 85, 86, 87]
 UPPER_INNER, LOWER_INNER = [88, 89, 90, 91, 92], [93, 94, 95]
-LIDS = ((61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73))
+LIDS = np.array([(61, 67), (62, 66), (63, 65), (69, 75), (70, 74), (71, 73)])
 """Points of the upper lid with those of the lower lid below them."""
+INNER_LIPS = np.array([UPPER_INNER[1:-1], LOWER_INNER[::-1]])
+"""The same of the lips' inner edges."""
 
 
 class Expression(NamedTuple):
@@ -218,11 +220,20 @@ class _Model:
         self.outwards = np.ascontiguousarray(np.moveaxis(directions, -1, 0).astype(np.float32))
         unit = rays / distance[:, None]
         self.key_angles = np.degrees(np.stack([np.arctan2(unit[:, 0], unit[:, 2]), np.arcsin(unit[:, 1])], 1))
-        self.identity = np.stack(
+        identity = np.stack(
             [deviation * sum(_bumps(self.keys, *bump) for bump in bumps) for deviation, bumps in IDENTITY.values()]
         )
-        self.lips = self._lip_modes()
-        self.expression = self._expression_modes()
+        # displacements of the key points, (M, K * 3): of identity, lips, expression and asymmetry
+        one_sided = identity * np.tanh(self.keys[:, :1] / 0.2)
+        modes = np.concatenate([identity, self._lip_modes(), self._expression_modes(), one_sided])
+        self.modes = modes.reshape(len(modes), -1)
+        # weights of the 16 points of the eyes in x, y and z of their eyeballs: (2, 3, 16)
+        self.sockets = np.zeros((2, 3, 16))
+        for eye in (0, 1):
+            corners, lids, rim = (np.array(part) + 8 * eye for part in ([0, 4], [2, 6], [1, 3, 5, 7]))
+            self.sockets[eye, 0, corners] = 1 / 2
+            self.sockets[eye, 1, [*corners, *lids]] = 1 / 4
+            self.sockets[eye, 2, rim] = 1 / 4
 
     def _lip_modes(self) -> np.ndarray:
         """Fullness of the upper and of the lower lip, length of the upper lip's bow: (3, K, 3)."""
@@ -236,9 +247,10 @@ class _Model:
         modes[2, [78, 80], 1] = -0.012
         return modes
 
-    def _expression_modes(self) -> dict[str, np.ndarray]:
+    def _expression_modes(self) -> np.ndarray:
+        """(len(Expression), K, 3); of closing the lids, which is no straight movement, 0."""
         keys = self.keys
-        modes = {name: np.zeros_like(keys) for name in Expression._fields if name not in ("close_left", "close_right")}
+        modes = {name: np.zeros_like(keys) for name in Expression._fields}
         x, y, z = keys.T
 
         # the jaw turns about its joints; what lies below the mouth goes along, corners and cheeks follow in part
@@ -308,7 +320,7 @@ class _Model:
         weight = np.exp(-((keys - (0, 0.8, 0.3)) ** 2).sum(1) / (2 * 0.26**2))
         modes["skew"][:, 0] = 0.10 * weight
         modes["skew"][:, 1] = -0.16 * weight * x
-        return modes
+        return np.stack(list(modes.values()))
 
     def shape(
         self, identity: np.ndarray, lips: np.ndarray, asymmetry: np.ndarray, expression: Expression
@@ -321,24 +333,17 @@ class _Model:
             asymmetry: (len(IDENTITY),) in standard deviations, applied to one half more than to the other.
             expression: the movements.
         """
-        keys = self.keys + np.einsum("i,ika->ka", identity, self.identity) + np.einsum("i,ika->ka", lips, self.lips)
-        one_sided = np.einsum("i,ika->ka", asymmetry, self.identity)
-        keys += one_sided * np.tanh(self.keys[:, :1] / 0.2)
-        for name, mode in self.expression.items():
-            amount = getattr(expression, name)
-            if amount:
-                keys += amount * mode
-        for upper, lower in LIDS:
-            amount = expression.close_left if upper < 68 else expression.close_right
-            # the upper lid comes down to the lower one, which rises a little to meet it
-            gap = np.maximum(keys[lower, 1] - keys[upper, 1], 0)
-            keys[upper, 1] += 0.80 * amount * gap
-            keys[lower, 1] -= 0.16 * amount * gap
+        moved = np.einsum("i,iv->v", np.concatenate([identity, lips, expression, asymmetry]), self.modes)
+        keys = self.keys + moved.reshape(self.keys.shape)
+        y = keys[:, 1]
+        # the upper lid comes down to the lower one, which rises a little to meet it
+        upper, lower = LIDS.T
+        gap = np.maximum(y[lower] - y[upper], 0) * ([expression.close_left] * 3 + [expression.close_right] * 3)
+        y[upper] += 0.80 * gap
+        y[lower] -= 0.16 * gap
         # lips cannot pass through each other: whatever the movements add up to, the inner edges do not cross
-        for upper, lower in ((89, 95), (90, 94), (91, 93)):
-            middle = (keys[upper, 1] + keys[lower, 1]) / 2
-            if keys[lower, 1] < keys[upper, 1]:
-                keys[[upper, lower], 1] = middle
+        upper, lower = y[INNER_LIPS[0]], y[INNER_LIPS[1]]
+        y[INNER_LIPS] = np.where(lower < upper, (upper + lower) / 2, (upper, lower))
         return keys
 
     def surface(self, keys: np.ndarray) -> np.ndarray:
@@ -349,10 +354,7 @@ class _Model:
 
     def eyeballs(self, keys: np.ndarray) -> np.ndarray:
         """(2, 3) centres of the two eyeballs, image-left first."""
-        corners = keys[[60, 64, 68, 72]].reshape(2, 2, 3).mean(1)
-        lids = np.stack([keys[[62, 66]].mean(0), keys[[70, 74]].mean(0)])
-        rim = np.stack([keys[[61, 63, 65, 67]].mean(0), keys[[69, 71, 73, 75]].mean(0)])
-        return np.stack([corners[:, 0], (corners[:, 1] + lids[:, 1]) / 2, rim[:, 2] + 0.015 - EYEBALL], 1)
+        return np.einsum("eai,ia->ea", self.sockets, keys[60:76]) + np.array([0, 0, 0.015 - EYEBALL])
 
 
 def gaze_points(centers: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:

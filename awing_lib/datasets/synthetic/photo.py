@@ -40,7 +40,7 @@ def background(generator: np.random.Generator, size: int = 256) -> np.ndarray:
         size: side of the square picture, pixels.
 
     Returns:
-        (size, size, 3) float32 RGB in [0, 1].
+        (size, size, 3) uint8 RGB.
 
     Raises:
         PhotoError: the size is not a whole number from 8 to 4096.
@@ -55,8 +55,7 @@ def background(generator: np.random.Generator, size: int = 256) -> np.ndarray:
         picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         sigma /= 2
     picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.multiply(picture, np.float32(1 / 255), dtype=np.float32)
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 @cache
@@ -77,6 +76,15 @@ def _scenes() -> tuple[list[tuple[Callable, tuple[float, float]]], np.ndarray]:
     ]
     chances = np.cumsum([weight for *_, weight in table])
     return [entry[:2] for entry in table], chances / chances[-1]
+
+
+def clipped(value: float, low: float, high: float) -> float:
+    """``np.clip`` of one number, ten times as fast."""
+    return min(max(float(value), low), high)
+
+
+def _pick(generator: np.random.Generator, options: list):
+    return options[int(generator.integers(len(options)))]
 
 
 def _tone(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
@@ -147,7 +155,7 @@ def _bokeh(generator, picture, count: int, radius: tuple[float, float], colours:
 def _studio(generator):
     """A seamless backdrop, or a painted canvas, lit from one side."""
     neutral = generator.random() < 0.5
-    hue = generator.choice([0.58, 0.08, 0.55, 0.45, 0.95, 0.12]) + generator.normal(0, 0.02)
+    hue = _pick(generator, [0.58, 0.08, 0.55, 0.45, 0.95, 0.12]) + generator.normal(0, 0.02)
     saturation = generator.uniform(0, 0.12) if neutral else generator.uniform(0.15, 0.5)
     value = generator.uniform(0.2, 0.95)
     x, y = generator.uniform((0.2, 0.1), (0.8, 0.7))
@@ -155,12 +163,12 @@ def _studio(generator):
     light = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / generator.uniform(0.3, 1.2))
     values = value * (0.45 + 0.6 * light)
     picture = _blend([[_tone(hue, saturation * (1.15 - 0.3 * v), v) for v in row] for row in values])
-    return _mottle(generator, picture, generator.choice([0.0, 0.05, 0.25]), zoom=1.0)
+    return _mottle(generator, picture, _pick(generator, [0.0, 0.05, 0.25]), zoom=1.0)
 
 
 def _room(generator):
     """A wall with what hangs on it or stands before it: windows, pictures, a lamp, a door, a plant."""
-    hue = generator.choice([0.09, 0.11, 0.55, 0.35, 0.06]) + generator.normal(0, 0.02)
+    hue = _pick(generator, [0.09, 0.11, 0.55, 0.35, 0.06]) + generator.normal(0, 0.02)
     saturation, value = generator.uniform(0.03, 0.3), generator.uniform(0.4, 0.9)
     wall = _tone(hue, saturation, value)
     dim = _tone(hue, saturation * 1.2, value * generator.uniform(0.55, 0.9))
@@ -209,7 +217,7 @@ def _lamp(generator, picture, x, value):
 
 
 def _door(generator, picture, x, value):
-    hue, width, top = generator.choice([0.07, 0.1, 0.55]), generator.uniform(0.25, 0.35), generator.uniform(0, 0.12)
+    hue, width, top = _pick(generator, [0.07, 0.1, 0.55]), generator.uniform(0.25, 0.35), generator.uniform(0, 0.12)
     saturation = generator.uniform(0.1, 0.5)
     _rectangle(picture, x - 0.025, top - 0.025, x + width + 0.025, 1.1, _tone(hue, saturation * 0.7, value * 0.95))
     _rectangle(picture, x, top, x + width, 1.1, _tone(hue, saturation, value * 0.75))
@@ -232,7 +240,7 @@ def _plant(generator, picture, x, value):
 
 def _foliage(generator):
     """Leaves and grass with the light coming through."""
-    hue = generator.choice([0.27, 0.3, 0.22, 0.12]) + generator.normal(0, 0.02)
+    hue = _pick(generator, [0.27, 0.3, 0.22, 0.12]) + generator.normal(0, 0.02)
     value = generator.uniform(0.3, 0.6)
     bright, dark = _tone(hue - 0.04, 0.5, value * 1.35), _tone(hue + 0.05, 0.55, value * 0.55)
     middle = _tone(hue, 0.5, value)
@@ -240,7 +248,7 @@ def _foliage(generator):
     picture = _mottle(generator, picture, generator.uniform(0.3, 0.6), zoom=generator.uniform(0.6, 1.4))
     lights = [_tone(hue - 0.07, 0.35, 0.5), _tone(hue - 0.1, 0.2, 0.6), _tone(hue, 0.45, 0.4)]
     if generator.random() < 0.3:
-        lights.append(_tone(generator.choice([0.93, 0.0, 0.14, 0.75]), 0.45, 0.6))  # blossoms
+        lights.append(_tone(_pick(generator, [0.93, 0.0, 0.14, 0.75]), 0.45, 0.6))  # blossoms
     return _bokeh(generator, picture, int(generator.integers(12, 28)), (0.012, 0.06), lights, bottom=0.8)
 
 
@@ -252,7 +260,7 @@ def _skyline(generator):
     picture = _blend([[top, top], [low, low]])
     picture = _mottle(generator, picture, generator.uniform(0.05, 0.25), zoom=1.2)
     horizon = generator.uniform(0.4, 0.75)
-    hue = generator.choice([0.6, 0.07, 0.65]) if generator.random() < 0.7 else generator.uniform(0.25, 0.4)
+    hue = _pick(generator, [0.6, 0.07, 0.65]) if generator.random() < 0.7 else generator.uniform(0.25, 0.4)
     for depth in range(3):  # the farther, the paler
         value = (0.62 - 0.14 * depth) * (0.6 if evening else 1.0)
         x = -0.05
@@ -285,7 +293,7 @@ def _coast(generator):
 
 def _street_lights(generator):
     """A street after dark."""
-    hue = generator.choice([0.62, 0.66, 0.58, 0.05])
+    hue = _pick(generator, [0.62, 0.66, 0.58, 0.05])
     high, low = _tone(hue, 0.5, generator.uniform(0.08, 0.2)), _tone(hue - 0.1, 0.35, generator.uniform(0.15, 0.3))
     picture = _mottle(generator, _blend([[high, high], [low, high], [high, low]]), 0.15)
     lights = [_tone(0.09, 0.55, 0.75), _tone(0.11, 0.35, 0.8), _tone(0.05, 0.65, 0.6), _tone(0.55, 0.35, 0.6)]
@@ -297,13 +305,13 @@ def _street_lights(generator):
 
 def _stage(generator):
     """Spotlights in haze."""
-    hue = generator.choice([0.6, 0.7, 0.8, 0.98, 0.08, 0.5])
+    hue = _pick(generator, [0.6, 0.7, 0.8, 0.98, 0.08, 0.5])
     low = _tone(hue, 0.6, generator.uniform(0.1, 0.3))
     picture = _blend([[_tone(hue, 0.7, 0.08)] * 2, [low] * 2])
     for _ in range(generator.integers(2, 6)):
         x, end, width, strength = generator.uniform((-0.1, -0.4, 0.08, 0.2), (1.1, 1.4, 0.3, 0.6))
         beam = np.zeros_like(picture)
-        colour = _tone(hue + generator.choice([0, 0, 0.08, 0.5]), generator.uniform(0.2, 0.6), strength)
+        colour = _tone(hue + _pick(generator, [0, 0, 0.08, 0.5]), generator.uniform(0.2, 0.6), strength)
         corners = [_at(x - 0.02, -0.05), _at(x + 0.02, -0.05), _at(end + width, 1.1), _at(end - width, 1.1)]
         cv2.fillConvexPoly(beam, np.array(corners, np.int32), colour, cv2.LINE_AA, 4)
         _disc(beam, x, -0.02, 0.06, _tone(hue, 0.1, 0.95))
@@ -313,7 +321,7 @@ def _stage(generator):
 
 def _stands(generator):
     """Spectators in rows."""
-    hue = generator.choice([0.6, 0.0, 0.13, 0.35, 0.55, 0.08])  # of the team that they came to see
+    hue = _pick(generator, [0.6, 0.0, 0.13, 0.35, 0.55, 0.08])  # of the team that they came to see
     picture = _blend([[_tone(0.6, 0.25, 0.15)] * 2, [_tone(0.6, 0.2, 0.35)] * 2])
     rows = int(generator.integers(4, 6))
     for row in range(rows):
@@ -335,7 +343,7 @@ def _stands(generator):
 
 def _wallpaper(generator):
     """A patterned wall: stripes, dots, diamonds, tiles or bricks."""
-    hue = generator.choice([0.02, 0.08, 0.12, 0.3, 0.42, 0.55, 0.6, 0.95]) + generator.normal(0, 0.02)
+    hue = _pick(generator, [0.02, 0.08, 0.12, 0.3, 0.42, 0.55, 0.6, 0.95]) + generator.normal(0, 0.02)
     saturation, value = generator.uniform(0.04, 0.28), generator.uniform(0.4, 0.9)
     ground, ink = _tone(hue, saturation, value), _tone(hue + 0.03, saturation * 1.3, value * 0.8)
     picture = _blend([[ground, ground], [_tone(hue, saturation, value * 0.85)] * 2])
@@ -365,7 +373,7 @@ def _wallpaper(generator):
 
 def _press_wall(generator):
     """A wall of sponsors at a premiere: two abstract marks in turn, on a plain ground."""
-    hue = generator.choice([0.6, 0.0, 0.55, 0.13, 0.35]) + generator.normal(0, 0.02)
+    hue = _pick(generator, [0.6, 0.0, 0.55, 0.13, 0.35]) + generator.normal(0, 0.02)
     light = generator.random() < 0.6
     ground = _tone(hue, 0.04, 0.92) if light else _tone(hue, 0.5, 0.25)
     picture = _blend([[ground, ground], [[0.85 * part for part in ground]] * 2])
@@ -402,7 +410,7 @@ def _bookshelf(generator):
     """Spines on shelves."""
     wood = generator.uniform(0.2, 0.55)
     picture = _blend([[_tone(0.07, 0.45, wood * 0.5)] * 2] * 2)
-    hue, step = generator.choice([0.0, 0.06, 0.1, 0.55]), generator.uniform(0.3, 0.42)
+    hue, step = _pick(generator, [0.0, 0.06, 0.1, 0.55]), generator.uniform(0.3, 0.42)
     top = generator.uniform(-0.2, 0)
     while top < 1:
         x = -0.02
@@ -422,6 +430,7 @@ def _bookshelf(generator):
 
 # -- the camera -------------------------------------------------------------------------------------------------------
 
+_RAMP = np.linspace(0, 1, 256, dtype=np.float32)
 _RANGES = {
     "exposure": (-8, 8),
     "contrast": (0.05, 4),
@@ -456,7 +465,7 @@ class Photo:
         angle: direction of that path, degrees from the x axis.
         low_resolution: how many pixels of the picture make one of the sensor's, along a side.
         noise: standard deviation of the sensor's noise, display values.
-        quality: of the JPEG file, 1 to 100.
+        quality: of the JPEG file, 1 to 99; 100 leaves the picture as it is.
         vignette: share of the light that the corners lack.
 
     Raises:
@@ -488,6 +497,11 @@ class Photo:
         if not isinstance(self.grey, bool | np.bool_):
             raise PhotoError(f"grey must be True or False, got {self.grey!r}")
 
+    @property
+    def coarse(self) -> bool:
+        """Whether nothing finer than two pixels is left: then half the size is enough to draw the picture at."""
+        return self.blur > 2 or self.motion > 10 or self.low_resolution > 2
+
     @classmethod
     def sample(cls, generator: np.random.Generator, bad_light: bool, blurred: bool) -> "Photo":
         """A plausible photo; extreme light (WFLW's "illumination") and lack of sharpness ("blur") only where asked for.
@@ -499,12 +513,12 @@ class Photo:
         """
         normal, uniform = generator.normal, generator.uniform
         values = {
-            "exposure": float(np.clip(normal(0, 0.25), -0.6, 0.5)),
-            "contrast": float(np.clip(normal(1.02, 0.07), 0.85, 1.2)),
-            "gamma": float(np.clip(normal(1, 0.07), 0.85, 1.18)),
-            "warmth": float(np.clip(normal(0.02, 0.09), -0.2, 0.25)),
-            "tint": float(np.clip(normal(0, 0.03), -0.08, 0.08)),
-            "saturation": float(np.clip(normal(1, 0.13), 0.6, 1.3)),
+            "exposure": clipped(normal(0, 0.25), -0.6, 0.5),
+            "contrast": clipped(normal(1.02, 0.07), 0.85, 1.2),
+            "gamma": clipped(normal(1, 0.07), 0.85, 1.18),
+            "warmth": clipped(normal(0.02, 0.09), -0.2, 0.25),
+            "tint": clipped(normal(0, 0.03), -0.08, 0.08),
+            "saturation": clipped(normal(1, 0.13), 0.6, 1.3),
             "grey": bool(generator.random() < 0.06),
             "blur": uniform(0, 0.7),
             "angle": uniform(0, 180),
@@ -513,6 +527,8 @@ class Photo:
             "quality": int(generator.integers(72, 98)),
             "vignette": uniform(0, 0.3),
         }
+        if values["quality"] >= 90:  # of a good file, a face that is cut out of a larger photo and shrunk shows nothing
+            values["quality"] = 100
         if bad_light:
             kind = generator.choice(["dark", "bright", "coloured", "flat"], p=[0.4, 0.2, 0.25, 0.15])
             if kind == "dark":
@@ -525,7 +541,7 @@ class Photo:
             elif kind == "bright":
                 values |= {"exposure": uniform(1.3, 2.4), "contrast": uniform(1.0, 1.25)}
             elif kind == "coloured":
-                colour = generator.choice([(-0.9, -0.1), (0.9, 0.0), (-0.4, 0.8), (0.3, -0.7), (0.6, 0.6)])
+                colour = _pick(generator, [(-0.9, -0.1), (0.9, 0.0), (-0.4, 0.8), (0.3, -0.7), (0.6, 0.6)])
                 strength = uniform(0.75, 1.0)
                 values |= {"warmth": float(colour[0] * strength), "tint": float(colour[1] * strength)}
                 values |= {"exposure": uniform(-1.6, 0.2), "grey": False, "contrast": uniform(1, 1.25)}
@@ -546,16 +562,17 @@ class Photo:
         return cls(**values)
 
 
-def develop(image: np.ndarray, photo: Photo, generator: np.random.Generator) -> np.ndarray:
+def develop(image: np.ndarray, photo: Photo, generator: np.random.Generator, halved: bool = False) -> np.ndarray:
     """The picture as the file shows it: light, then lens, then sensor, then tone curve, then JPEG.
 
     Args:
         image: (H, W, 3) float32 RGB in [0, 1]; left as it is.
         photo: what to do to it.
         generator: source of the noise.
+        halved: whether the image has half the size of the photo, which does for a :attr:`Photo.coarse` one.
 
     Returns:
-        (H, W, 3) uint8 RGB; every edge and blob where it was.
+        (H, W, 3) uint8 RGB, or (2 H, 2 W, 3) if ``halved``; every edge and blob where it was.
 
     Raises:
         PhotoError: the image is of another kind, or ``photo`` is no :class:`Photo`.
@@ -568,31 +585,45 @@ def develop(image: np.ndarray, photo: Photo, generator: np.random.Generator) -> 
     if not isinstance(photo, Photo):
         raise PhotoError(f"photo: expected a Photo, got {type(photo).__name__}")
     height, width = image.shape[:2]
-
     picture = cv2.transform(image, _colour_of_light(photo))
     if photo.vignette > 0:
         picture *= _falloff(height, width, round(photo.vignette * 20) / 20)  # in steps, to keep few of them
+    pixel = 1.0  # of the photo, in pixels of the picture
+    if photo.coarse:
+        if not halved:
+            half = max(1, width // 2), max(1, height // 2)
+            picture = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+        pixel = 0.5
+    if halved:
+        height, width = 2 * height, 2 * width
     if photo.motion > 0:
-        picture = _move(picture, photo.motion, photo.angle)
-    picture = _defocus(picture, photo.blur)
-    if photo.low_resolution > 1:
-        coarse = tuple(max(1, round(side / photo.low_resolution)) for side in (width, height))
+        picture = _move(picture, photo.motion * pixel, photo.angle)
+    # shrinking and enlarging blur by themselves
+    sigma = photo.blur if pixel == 1 else math.sqrt(max(photo.blur**2 - 0.8, 0)) / 2
+    if sigma > 0.25:  # below it a pixel would get a thousandth of its neighbours
+        reach = 2 * math.ceil(2 * sigma) + 1
+        picture = cv2.GaussianBlur(picture, (reach, reach), sigma, borderType=cv2.BORDER_REPLICATE)
+    size = width, height
+    if photo.low_resolution > 1.1:  # less than that is not to be seen
+        size = tuple(max(1, round(side / photo.low_resolution)) for side in size)
+    if size != picture.shape[1::-1]:
         few = photo.low_resolution > 1.6  # means over areas are slow, and next to nothing is lost without them
-        picture = cv2.resize(picture, coarse, interpolation=cv2.INTER_AREA if few else cv2.INTER_LINEAR)
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if few else cv2.INTER_LINEAR)
     if photo.noise > 0:
         # the display's gamma makes the noise of counted photons about equally strong in dark and bright
-        picture = cv2.scaleAdd(_noise(generator, *picture.shape[:2]), photo.noise, picture)
+        cv2.scaleAdd(_noise(generator, *picture.shape[:2]), photo.noise, picture, picture)
     if picture.shape[:2] != (height, width):
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
 
-    pixels = cv2.convertScaleAbs(np.maximum(picture, 0), alpha=255)  # rounds, and clips what is too bright
+    cv2.threshold(picture, 0, 0, cv2.THRESH_TOZERO, picture)
+    pixels = cv2.convertScaleAbs(picture, alpha=255)  # rounds, and clips what is too bright
     pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY if photo.grey else cv2.COLOR_RGB2BGR)
-    tones = np.linspace(0, 1, 256, dtype=np.float32) ** np.float32(photo.gamma)
-    tones = (tones - 0.5) * np.float32(photo.contrast) + 0.5
-    pixels = cv2.LUT(pixels, np.rint(np.clip(tones, 0, 1) * 255).astype(np.uint8))
-    _, file = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, int(photo.quality)))
-    pixels = cv2.imdecode(file, cv2.IMREAD_COLOR)
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    tones = (_RAMP ** np.float32(photo.gamma) - 0.5) * np.float32(photo.contrast) + np.float32(0.5)
+    pixels = cv2.LUT(pixels, np.rint(np.minimum(np.maximum(tones, 0), 1) * 255).astype(np.uint8))
+    if photo.quality < 100:
+        _, file = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, int(photo.quality)))
+        pixels = cv2.imdecode(file, cv2.IMREAD_COLOR)
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB)
 
 
 def _colour_of_light(photo: Photo) -> np.ndarray:
@@ -618,11 +649,6 @@ def _falloff(height: int, width: int, vignette: float) -> np.ndarray:
 
 def _move(picture: np.ndarray, length: float, angle: float) -> np.ndarray:
     """The picture smeared along a path whose middle is the place it had."""
-    height, width = picture.shape[:2]
-    halved = length > 10  # a long smear is done at half the size, where its kernel is a quarter of the work
-    if halved:
-        picture = cv2.resize(picture, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
-        length /= 2
     kernel = np.zeros((13, 13), np.uint8)
     step = length / 2 * np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
     first, last = (np.rint((6 + sign * step) * 16).astype(int).tolist() for sign in (-1, 1))
@@ -632,22 +658,7 @@ def _move(picture: np.ndarray, length: float, angle: float) -> np.ndarray:
         return picture
     used = 6 - int(np.flatnonzero(weights.any(0) | weights.any(1))[0])
     weights = weights[6 - used : 7 + used, 6 - used : 7 + used]
-    picture = cv2.filter2D(picture, -1, weights / weights.sum(), borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR) if halved else picture
-
-
-def _defocus(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur, at half the size where it leaves no finer detail."""
-    if sigma < 0.15:
-        return picture
-    height, width = picture.shape[:2]
-    halved = sigma > 2
-    if halved:
-        picture = cv2.resize(picture, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
-        sigma = math.sqrt(sigma**2 - 0.8) / 2  # shrinking and enlarging blur by themselves
-    reach = 2 * math.ceil(2.5 * sigma) + 1
-    picture = cv2.GaussianBlur(picture, (reach, reach), sigma, borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR) if halved else picture
+    return cv2.filter2D(picture, -1, weights / weights.sum(), borderType=cv2.BORDER_REPLICATE)
 
 
 @cache
@@ -665,5 +676,4 @@ def _noise(generator: np.random.Generator, height: int, width: int) -> np.ndarra
     if max(height, width) > _NOISE_TILE:
         return generator.standard_normal((height, width, 3), dtype=np.float32)
     x, y = generator.integers(0, _NOISE_TILE - np.array([width, height]), endpoint=True)
-    piece = tile[y : y + height, x : x + width]
-    return cv2.flip(piece, int(generator.integers(-1, 2)))
+    return tile[y : y + height, x : x + width]

@@ -25,25 +25,32 @@ class Raster(NamedTuple):
     texels: tuple[np.ndarray, np.ndarray]
     """Column and row, (h, w) float32, on the textures, TEXELS pixels per cell of the grid."""
 
-    def sample(self, grid: np.ndarray) -> np.ndarray:
-        """Values (h, w, ...) of a map over the grid, (R, C, ...) float32."""
-        return cv2.remap(grid, self.column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    def sample(self, *grids: np.ndarray) -> list[np.ndarray]:
+        """Values (h, w) of each of up to four maps over the grid, (R, C) float32."""
+        # OpenCV samples four channels at once, and nearly as fast as one
+        grid = cv2.merge([*grids, *grids[-1:] * (4 - len(grids))])
+        found = cv2.remap(grid, self.column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return list(cv2.split(found)[: len(grids)])
 
     def around(self, points: np.ndarray, margin: float) -> tuple[tuple[slice, slice], "Raster"]:
         """The part of the window around points (P, 2) of the picture: its slices of the window, and itself."""
         rows, columns = self.window
-        low, high = points.min(0) - margin, points.max(0) + margin
-        top, bottom = np.clip((int(low[1]) - rows.start, int(high[1]) + 1 - rows.start), 0, rows.stop - rows.start)
-        left, right = np.clip(
-            (int(low[0]) - columns.start, int(high[0]) + 1 - columns.start), 0, columns.stop - columns.start
+        (x0, y0), (x1, y1) = points.min(0).tolist(), points.max(0).tolist()
+
+        def part(low: float, high: float, whole: slice) -> slice:
+            size = whole.stop - whole.start
+            return slice(*(min(max(int(end) - whole.start, 0), size) for end in (low - margin, high + margin + 1)))
+
+        box = part(y0, y1, rows), part(x0, x1, columns)
+        window = tuple(
+            slice(whole.start + some.start, whole.start + some.stop)
+            for some, whole in zip(box, self.window, strict=True)
         )
-        box = np.s_[top:bottom, left:right]
-        window = np.s_[rows.start + top : rows.start + bottom, columns.start + left : columns.start + right]
         texels = self.texels[0][box], self.texels[1][box]
         return box, Raster(window, self.column[box], self.row[box], self.inside[box], texels)
 
     def texture(self, image: np.ndarray) -> np.ndarray:
-        """Values (h, w) of a texture."""
+        """Values (h, w) of a texture (H, W), or (h, w, 4) of four that are kept together."""
         return cv2.remap(image, *self.texels, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -73,17 +80,20 @@ def rasterise(x: np.ndarray, y: np.ndarray, depth: np.ndarray, size: int) -> Ras
     chosen = np.flatnonzero(facing)
     if len(chosen) == 0:
         return None
-    near = _corners(depth)[:, chosen].sum(0)
-    chosen = chosen[np.argsort(near, kind="stable")]
+    chosen = chosen[np.argsort(_corners(depth).sum(0)[chosen], kind="stable")]
     x, y = x[:, chosen], y[:, chosen]
     x0, y0 = max(int(x.min()) - 2, 0), max(int(y.min()) - 2, 0)
     x1, y1 = min(int(x.max()) + 4, size), min(int(y.max()) + 4, size)
     x, y = x - np.float32(x0), y - np.float32(y0)
 
     # OpenCV fills float32 twice as fast as int32, and it counts as far as is needed here
-    numbers = np.full((y1 - y0, x1 - x0), -1, np.float32)
+    size = 2 * ((y1 - y0 + 1) // 2), 2 * ((x1 - x0 + 1) // 2)
+    nothing = np.float32(len(chosen))
+    numbers = np.full(size, nothing, np.float32)
     draw = cv2.fillConvexPoly
-    for number, polygon in enumerate(np.round(np.stack([x.T, y.T], -1) * 16).astype(np.int32)):
+    polygons = np.empty((len(chosen), 4, 2), np.int32)
+    polygons[..., 0], polygons[..., 1] = np.rint(x.T * 16), np.rint(y.T * 16)
+    for number, polygon in enumerate(polygons):
         draw(numbers, polygon, number, cv2.LINE_8, 4)
 
     # place inside the cell: the affine map that fits its four corners best
@@ -93,22 +103,34 @@ def rasterise(x: np.ndarray, y: np.ndarray, depth: np.ndarray, size: int) -> Ras
     determinant = 1 / np.where(np.abs(determinant) < 1e-3, 1e-3, determinant)
     rows, columns = (part[chosen] for part in cells())
     affine = (down_y * determinant, -down_x * determinant, -along_y * determinant, along_x * determinant)
-    table = np.stack([*affine, x.mean(0), y.mean(0), columns, rows]).astype(np.float32)
+    table = np.array([*affine, x.sum(0) / 4, y.sum(0) / 4, columns, rows], np.float32)
 
-    mask = (numbers >= 0).astype(np.float32)
-    found = np.take(table, numbers.astype(np.int32), axis=1, mode="clip")  # (8, h, w)
-    across = np.arange(numbers.shape[1], dtype=np.float32) - found[4]
-    downwards = np.arange(numbers.shape[0], dtype=np.float32)[:, None] - found[5]
-    place = (
-        (np.clip(found[0] * across + found[1] * downwards, -0.6, 0.6) + found[6]) * mask,
-        (np.clip(found[2] * across + found[3] * downwards, -0.6, 0.6) + found[7]) * mask,
-    )
-    # neighbouring cells disagree a little: a 3 x 3 mean joins them, and continues the map over the rim
-    weight = np.maximum(cv2.boxFilter(mask, -1, (3, 3), borderType=cv2.BORDER_CONSTANT), np.float32(1e-6))
-    column, row = (cv2.boxFilter(part, -1, (3, 3), borderType=cv2.BORDER_CONSTANT) / weight for part in place)
-    # OpenCV fills what a polygon touches; taking half a pixel back keeps the outline where it belongs
-    inside = np.clip(cv2.GaussianBlur(mask, (3, 3), 0.8) * 2 - np.float32(0.95), 0, 1)
-    return Raster(np.s_[y0:y1, x0:x1], column, row, inside, (column * TEXELS, row * TEXELS))
+    # The place changes evenly over the few pixels of a cell: it is found once for two by two of them, in their middle.
+    # Of several cells there the farthest counts, since OpenCV fills what a polygon touches, which favours what is near.
+    coarse = np.minimum(numbers[::2], numbers[1::2])
+    coarse = np.minimum(coarse[:, ::2], coarse[:, 1::2])
+    hit = (coarse < nothing).astype(np.float32)
+    found = np.take(table, coarse.astype(np.intp), axis=1, mode="clip")  # (8, h / 2, w / 2)
+    across = np.arange(0.5, size[1], 2, dtype=np.float32) - found[4]
+    downwards = np.arange(0.5, size[0], 2, dtype=np.float32)[:, None] - found[5]
+    # around the head the map goes on as a mean of the places beside
+    weight = np.maximum(cv2.boxFilter(hit, -1, (3, 3), borderType=cv2.BORDER_CONSTANT), np.float32(1e-6))
+    place = []
+    for along, down, middle in ((0, 1, 6), (2, 3, 7)):
+        shift = found[along] * across + found[down] * downwards
+        np.clip(shift, -0.6, 0.6, out=shift)
+        shift += found[middle]
+        shift *= hit
+        beside = cv2.boxFilter(shift, -1, (3, 3), borderType=cv2.BORDER_CONSTANT) / weight
+        shift += beside * (1 - hit)
+        place.append(cv2.resize(shift, size[::-1], interpolation=cv2.INTER_LINEAR)[: y1 - y0, : x1 - x0])
+    column, row = place
+    # taking half a pixel back keeps the outline where it belongs
+    mask = (numbers[: y1 - y0, : x1 - x0] < nothing).astype(np.float32)
+    inside = cv2.GaussianBlur(mask, (3, 3), 0.8) * 2 - np.float32(0.95)
+    np.clip(inside, 0, 1, out=inside)
+    texels = column * np.float32(TEXELS), row * np.float32(TEXELS)
+    return Raster(np.s_[y0:y1, x0:x1], column, row, inside, texels)
 
 
 def _corners(values: np.ndarray) -> np.ndarray:
@@ -132,22 +154,18 @@ def grid_normals(surface: np.ndarray) -> np.ndarray:
 class Maps(NamedTuple):
     """Textures over the grid, (H, W) float32, 0 to 1."""
 
-    red: np.ndarray
-    """Where skin is redder."""
+    common: np.ndarray
+    """(H, W, 4), what every face has: cavities, pores, where skin is redder, strands of hair."""
     folds: np.ndarray
-    cavities: np.ndarray
-    pores: np.ndarray
+    beard: np.ndarray
+    freckles: np.ndarray
+    blush: np.ndarray
     lips: np.ndarray
     """0.5 on their edge."""
     brows: np.ndarray
     """1 on their middle line."""
-    blush: np.ndarray
-    strands: np.ndarray
-    """Of hair."""
-    beard: np.ndarray
     shadow: np.ndarray
     """Eye shadow."""
-    freckles: np.ndarray
 
 
 @cache
@@ -250,15 +268,9 @@ def maps() -> Maps:
     strands = np.clip(0.5 + 0.16 * noise(0.9, 14) + 0.10 * noise(2.8, 12), 0, 1)
     spots = (noise(0.9) > 2.0).astype(np.float32) * blob((0.35, 0.25, 0.1), (0.3, 0.16, 0.4))
     freckles = cv2.GaussianBlur(spots.astype(np.float32), (0, 0), 0.7)
-    return Maps(
-        *(
-            np.ascontiguousarray(texture, np.float32)
-            for texture in (
-                *(red, folds, np.clip(cavities, 0, 1), pores, soft(lips, LIP_EDGE), brows, blush, strands),
-                *(beard, shadow, np.clip(freckles * 1.6, 0, 1)),
-            )
-        )
-    )
+    common = np.stack([np.clip(cavities, 0, 1), pores, red, strands], -1)
+    textures = (common, folds, beard, np.clip(freckles * 1.6, 0, 1), blush, soft(lips, LIP_EDGE), brows, shadow)
+    return Maps(*(np.ascontiguousarray(texture, np.float32) for texture in textures))
 
 
 def texel_of(angles: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from awing_lib.datasets.synthetic.face import Face
 from awing_lib.datasets.synthetic.hair import COVERS_EARS
-from awing_lib.datasets.synthetic.layer import blend, coverage, fill, plane
+from awing_lib.datasets.synthetic.layer import blend, coverage, fill, plane, shade
 from awing_lib.datasets.synthetic.surface import curve_matrix, maps
 
 # Outline of an ear and its inner fold, away from the head and down, in units of the eye corners' distance.
@@ -24,6 +24,10 @@ EAR = [
 ]
 EAR = np.array([*EAR, (0.08, 0.29), (0.0, 0.20)])
 FOLD = np.array([(0.05, -0.10), (0.10, -0.22), (0.19, -0.24), (0.24, -0.14), (0.20, -0.01), (0.12, 0.06), (0.09, 0.13)])
+_AWAY, _DOWN = np.array([(-0.50, 0, -0.866), (0.50, 0, -0.866)])[:, None], np.array([0, 0.99, 0.13])
+EARS = np.concatenate([EAR, FOLD])
+EARS = EARS[:, :1] * _AWAY + EARS[:, 1:] * _DOWN  # (2, 17, 3) in the head's frame: outline and fold of both
+EAR_NORMALS = np.cross(_AWAY[:, 0], _DOWN)
 # Half width and half height of a lens, and how round its corners are (1: an ellipse).
 LENSES = {
     "round": (0.225, 0.205, 1.0),
@@ -64,8 +68,8 @@ def behind(image: np.ndarray, face: Face, place) -> None:
         found = coverage(image.shape, _round(np.array(body), 72))
         if found is not None:
             (rows, columns), mask = found
-            shade = np.float32(0.30) + np.float32(0.65) * _streaks(image.shape[-1])[rows, columns]
-            blend(image[:, rows, columns], plane(look.hair * _light(face, (0, -0.2, 0.6))) * shade, mask)
+            tone = np.float32(0.30) + np.float32(0.65) * _streaks(image.shape[-1])[rows, columns]
+            shade(image[:, rows, columns], mask, look.hair * _light(face, (0, -0.2, 0.6)), tone)
     if look.haircut == "bun" and look.hat is None:
         center, _ = place.project(np.array([0, -1.28, -1.0]))
         _ball(image, center, 0.36 * unit, look.hair, face)
@@ -76,7 +80,7 @@ def behind(image: np.ndarray, face: Face, place) -> None:
 @cache
 def _streaks(size: int) -> np.ndarray:
     """(size, size) float32, 0 to 1: hair that hangs down."""
-    return cv2.resize(maps().strands[:80, :180], (size, size), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(maps().common[:80, :180, 3], (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _ball(image: np.ndarray, center: np.ndarray, radius: float, colour: np.ndarray, face: Face) -> None:
@@ -107,27 +111,23 @@ def ears(image: np.ndarray, face: Face, place, seen: np.ndarray) -> None:
     look, unit = face.look, place.scale
     if look.haircut in (*COVERS_EARS, "afro") or look.hat in ("headscarf", "helmet"):
         return
-    for side in (-1, 1):
-        root = np.array([side * (0.79 + 0.055 * face.identity[0]), 0.16, -0.86])
-        away, down = np.array([side * 0.50, 0, -0.866]), np.array([0, 0.99, 0.13])
-        outline, depth = place.project(root + EAR[:, :1] * away + EAR[:, 1:] * down)
-        x, y = np.clip(outline.astype(int), 0, image.shape[-1] - 1).T
-        if (seen[y, x] > depth.max() + 0.02).all():
-            continue  # on the far side
-        curve = _round(outline)
-        found = coverage(image.shape, curve)
+    roots = np.array([(side * (0.79 + 0.055 * face.identity[0]), 0.16, -0.86) for side in (-1, 1)])[:, None]
+    points, depths = place.project(roots + EARS)  # (2, 17, 2)
+    near = depths[:, : len(EAR)].max(1) + 0.02
+    for outline, depth, normal in zip(points, near, EAR_NORMALS @ place.turn.T, strict=True):
+        found = coverage(image.shape, _round(outline[: len(EAR)]))
         if found is None:
             continue
         (rows, columns), mask = found
-        mask *= seen[rows, columns] < depth.max() + 0.02
-        normal = place.turn @ np.cross(away, down)
+        mask *= seen[rows, columns] < depth
+        if not mask.any():
+            continue  # on the far side
         light = _light(face, normal if normal[2] > 0 else -normal)
-        skin = look.skin * np.array([1.0, 0.88, 0.86])
+        skin = look.skin * np.array([1.0, 0.88, 0.86]) * light
         window = image[:, rows, columns]
-        blend(window, skin * light, mask)
-        fold, _ = place.project(root + FOLD[:, :1] * away + FOLD[:, 1:] * down)
-        path = curve_matrix(7, 24) @ fold.astype(np.float32) - (columns.start, rows.start)
-        fill(window, path, skin * light * np.array([0.62, 0.50, 0.48]), 0.7, width=max(0.045 * unit, 1), clip=mask)
+        blend(window, skin, mask)
+        path = curve_matrix(7, 24) @ outline[len(EAR) :].astype(np.float32) - (columns.start, rows.start)
+        fill(window, path, skin * np.array([0.62, 0.50, 0.48]), 0.7, width=max(0.045 * unit, 1), clip=mask)
 
 
 def before(image: np.ndarray, face: Face, place, seen: np.ndarray) -> Iterator[tuple[tuple, np.ndarray]]:

@@ -13,6 +13,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,8 +94,7 @@ def write_wflw(
     Raises:
         WritingError: a face does not fit, the split exists, or the file system refuses. Nothing is written then.
     """
-    targets = _targets("wflw", split)
-    with staging(root, targets, overwrite=overwrite) as folder:
+    with _begun("wflw", root, split, overwrite) as (folder, _):
         images = _Images(folder, f"WFLW_images/{split}")
         lines, subsets = [], {attribute: [] for attribute in wflw.ATTRIBUTES}
         for index, face in _fitting(faces, WFLW_98, progress):
@@ -139,15 +139,14 @@ def write_300w(
         WritingError: a face does not fit, there are fewer faces than folders, a folder exists, or the file system
             refuses. Nothing is written then.
     """
-    targets = _targets("300w", split)
-    sizes = share_out(len(faces), [_W300_FOLDERS[part][0] for part in targets])
-    files = [
-        (f"{part}/{start}{number:0{max(digits, len(str(size)))}d}{end}", part.startswith("300W"))
-        for part, size in zip(targets, sizes, strict=True)
-        for _, start, digits, end in [_W300_FOLDERS[part]]
-        for number in range(1, size + 1)
-    ]
-    with staging(root, targets, overwrite=overwrite) as folder:
+    with _begun("300w", root, split, overwrite) as (folder, targets):
+        sizes = share_out(len(faces), [_W300_FOLDERS[part][0] for part in targets])
+        files = [
+            (f"{part}/{start}{number:0{max(digits, len(str(size)))}d}{end}", part.startswith("300W"))
+            for part, size in zip(targets, sizes, strict=True)
+            for _, start, digits, end in [_W300_FOLDERS[part]]
+            for number in range(1, size + 1)
+        ]
         for index, face in _fitting(faces, IBUG_68, progress):
             file, private = files[index]
             _write(folder / file, _encoded(face.image, os.path.splitext(file)[1], _called(face, index)))
@@ -181,9 +180,8 @@ def write_cofw(
     Raises:
         WritingError: a face does not fit, the split exists, or the file system refuses. Nothing is written then.
     """
-    targets = _targets("cofw", split)
     suffix = "Tr" if split == "train" else "T"
-    with staging(root, targets, overwrite=overwrite) as folder:
+    with _begun("cofw", root, split, overwrite) as (folder, targets):
         path = folder / targets[-1]
         rows, boxes, references = [], [], []
         source = _layout(faces, COFW_29)
@@ -244,7 +242,7 @@ def write_aflw(
     """
     if len(faces_train) > aflw.TRAINING:
         raise WritingError(f"AFLW: {len(faces_train)} training faces; its files have room for {aflw.TRAINING}")
-    with staging(root, TARGETS["aflw"]["both"], overwrite=overwrite) as folder:
+    with _begun("aflw", root, "both", overwrite) as (folder, _):
         names, data, boxes, visible = [], [], [], []
         for faces in (faces_train, faces_test):
             for index, face in _fitting(faces, AFLW_19, progress):
@@ -355,10 +353,13 @@ def share_out(total: int, weights: Sequence[int], least: Sequence[int] | None = 
 # -- the faces --------------------------------------------------------------------------------------------------------
 
 
-def _targets(kind: str, split: str) -> tuple[str, ...]:
+@contextmanager
+def _begun(kind: str, root: str | os.PathLike, split: str, overwrite: bool) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """A folder to write a split of a layout into, and the names of what is moved from there to ``root`` at the end."""
     if split not in TARGETS[kind]:
         raise WritingError(f"{kind}: split {shown(split)} cannot be written; there are {', '.join(TARGETS[kind])}")
-    return TARGETS[kind][split]
+    with staging(root, TARGETS[kind][split], overwrite=overwrite) as folder:
+        yield folder, TARGETS[kind][split]
 
 
 def _layout(faces: Sequence[FaceSample], target: LandmarkLayout | None = None) -> LandmarkLayout:
