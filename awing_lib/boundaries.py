@@ -1,10 +1,12 @@
 r"""Landmarks to the boundary heatmap: the curves of a face, drawn for a whole batch at once.
 
 Through the landmarks of each run of a layout goes a cubic spline; a pixel at distance ``d`` from the nearest curve
-gets ``exp(-d^2 / (2 sigma^2))``, so curves merge by the maximum. The spline is solved for all faces and runs together.
-Which point of which curve is nearest to a pixel is found without gradient, from straight pieces that follow the curves
-and a Newton step from there; the distance to that point is then taken on the spline itself. As the distance has a
-minimum there, where on the curve the point lies need not be differentiated.
+gets ``exp(-d^2 / (2 sigma^2))``, so curves merge by the maximum. Three steps, each for all faces and runs together:
+
+1. :func:`curves` solves for the splines: one cubic from each point to the next.
+2. :func:`nearest_on_curves` finds how far each pixel is from the curves, and which point of which cubic is nearest.
+3. Where a gradient is wanted, the distance to that point is taken once more, on the cubic itself. As the distance has
+   a minimum there, where on the curve the point lies need not be differentiated.
 """
 
 import torch
@@ -16,10 +18,9 @@ from awing_lib.layouts import LandmarkLayout
 MERGED = 1e-3
 """Neighbours on a curve closer than this, in pixels, count as one point."""
 _CUTOFF = 3.0  # in sigmas, as the official code
-_SAG = 0.05  # how far, in pixels, a straight piece may leave its curve; only the search for the nearest point uses it
+_SAG = 0.1  # how far, in pixels, a piece of a curve may leave the straight line between its ends
 _SQUARE = 4  # side of the squares of pixels that a piece is tried on
-_CHUNK = 1 << 12  # squares tried at once: few enough for a cache, and memory does not grow with wild landmarks
-_NONE, _PIECE = torch.iinfo(torch.int64).max, (1 << 29) - 1  # a double has 29 bits more than a float
+_CHUNK = 6000  # squares tried at once: few enough for a cache, and memory does not grow with wild landmarks
 
 
 def render_boundaries(
@@ -58,19 +59,23 @@ def render_boundaries(
     check_positive("sigma", sigma)
     height, width = check_size(size)
     faces = landmarks.reshape(-1, layout.count, 2)  # (N, L, 2)
-    dtype = torch.promote_types(landmarks.dtype, torch.float32)
-    maps = faces.new_zeros(len(faces), height * width)
-    if layout.boundaries and len(faces):
-        cubics, drawn = curves(faces, layout)  # (4, 2, N, S), (N, S)
-        cubics = cubics.to(dtype)
-        search = _nearest_on_curves_op if torch.compiler.is_compiling() else nearest_on_curves
-        nearest, time = search(cubics.detach(), drawn, height, width, float(_CUTOFF * sigma))  # (N, H * W) each
-        cubic = cubics.gather(-1, nearest.clamp(min=0).expand(4, 2, -1, -1))  # (4, 2, N, H * W)
-        x, y = _power_series(cubic, time)  # (N, H * W) each
+    if not layout.boundaries or not len(faces):
+        return landmarks.new_zeros(*landmarks.shape[:-2], 1, height, width)
+    reach = float(_CUTOFF * sigma)
+    cubics, drawn = curves(faces, layout)  # (4, 2, S, N), (S, N)
+    cubics = cubics.to(torch.promote_types(landmarks.dtype, torch.float32))
+    search = _nearest_on_curves_op if torch.compiler.is_compiling() else nearest_on_curves
+    nearest = search(cubics.detach(), drawn, height, width, reach)  # (N, H * W)
+    squared = squared_distance(nearest).to(cubics.dtype)
+    near = squared < reach**2
+    if cubics.requires_grad:
+        place, time = place_on_curves(nearest, len(drawn))
+        place = place.where(near, 0) * len(faces) + torch.arange(len(faces), device=faces.device)[:, None]
+        c0, c1, c2, c3 = cubics.flatten(2)[:, :, place]  # (2, N, H * W) each
         pixel = torch.arange(height * width, device=faces.device)
-        squared = (x - pixel % width).square() + (y - torch.div(pixel, width, rounding_mode="floor")).square()
-        limit = (_CUTOFF * sigma) ** 2
-        maps = torch.exp(squared.clamp(max=limit) * (-0.5 / sigma**2)).where((nearest >= 0) & (squared < limit), 0.0)
+        pixel = torch.stack([pixel % width, pixel // width])[:, None]  # (2, 1, H * W)
+        squared = (_power_series(time.to(cubics.dtype), c3, c2, c1, c0) - pixel).square().sum(0)
+    maps = torch.exp(squared * (-0.5 / sigma**2)).where(near, 0.0)
     return maps.reshape(*landmarks.shape[:-2], 1, height, width).to(landmarks.dtype)
 
 
@@ -82,24 +87,27 @@ def curves(landmarks: Tensor, layout: LandmarkLayout) -> tuple[Tensor, Tensor]:
         layout: at least one of its ``boundaries`` is there.
 
     Returns:
-        Coefficients (4, 2, N, S) float64: the curve at t in [0, 1] is ``c0 + c1 t + c2 t^2 + c3 t^3``, each an x and a
-        y; and (N, S) bool, whether this cubic is there. The S points of all curves stand one after the other; the
+        Coefficients (4, 2, S, N) float64: the curve at t in [0, 1] is ``c0 + c1 t + c2 t^2 + c3 t^3``, each an x and a
+        y; and (S, N) bool, whether this cubic is there. The S points of all curves stand one after the other; the
         last of each has no next one, and points that are left out leave fewer.
     """
-    runs, device = list(layout.boundaries.values()), landmarks.device
-    index = torch.tensor([point for run in runs for point in run], device=device)  # (S,)
-    run = torch.tensor([r for r, run in enumerate(runs) for _ in run], device=device)[:, None]  # (S, 1)
-    place = torch.tensor([k for run in runs for k in range(len(run))], device=device)[:, None]
-    longest = max(map(len, runs))
-    marked = landmarks.isfinite().all(-1, keepdim=True)
+    runs = list(layout.boundaries.values())
+    slots = [
+        number
+        for run, points in enumerate(runs)
+        for place, point in enumerate(points)
+        for number in (point, run, place)
+    ]  # in one row, as nested lists are slow to read
+    index, run, place = torch.tensor(slots, device=landmarks.device).view(-1, 3).T[..., None]  # (S, 1) each
     # float64, as spacings that differ a thousandfold lose the digits of float32; these are a few hundred numbers
-    points = landmarks.where(marked, 0.0).double().clamp(-1e5, 1e5)[:, index].permute(2, 1, 0)  # (2, S, N)
-    points, count = _to_front(points, marked[:, index, 0].T, run)
+    points = landmarks.index_select(1, index[:, 0]).permute(2, 1, 0).double()  # (2, S, N)
+    marked = points.isfinite().all(0)  # (S, N)
+    points, count = _to_front(points.where(marked, 0.0).clamp(-1e5, 1e5), marked, run)
     apart = (points - points.roll(1, 1)).detach().square().sum(0) > MERGED**2
     points, distinct = _to_front(points, (apart | (place == 0)) & (place < count), run)
     # several points in one place are a dot: a cubic that stays where it is
-    drawn = (place < distinct - 1) | ((place == 0) & (count > 1) & (distinct == 1))  # (S, N)
-    return _spline(points, place, distinct, longest).transpose(2, 3), drawn.T
+    drawn = (place < distinct - 1) | ((place == 0) & (count > 1) & (distinct == 1))
+    return _spline(points, place, distinct, max(map(len, runs))), drawn
 
 
 def _to_front(points: Tensor, kept: Tensor, run: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,90 +162,144 @@ def _solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, right: Te
     Returns:
         (2, S, N)
     """
-    rows = torch.cat([torch.stack([-lower, -upper]), right]) / diagonal  # (4, S, N): the diagonal is 1
+    # each row says d = lower d_above + upper d_below + right
+    rows = torch.cat([torch.stack([-lower, -upper]), right]) / diagonal  # (4, S, N)
     reach = 1
     while reach < longest - 2:
-        above, below = rows.roll(reach, 1), rows.roll(-reach, 1)
-        ends = torch.stack([rows[0] * above[0], rows[1] * below[1]])
-        solved = rows[2:] + rows[0] * above[2:] + rows[1] * below[2:]
-        rows = torch.cat([ends, solved]) / (1 - rows[0] * above[1] - rows[1] * below[0])
+        # the same rows for d_above and d_below put in
+        above = rows[0] * rows.roll(reach, 1)
+        below = rows[1] * rows.roll(-reach, 1)
+        known = rows[2:] + above[2:] + below[2:]
+        rows = torch.cat([above[:1], below[1:2], known]) / (1 - above[1] - below[0])
         reach *= 2
     return rows[2:]
 
 
 @torch.no_grad()
-def nearest_on_curves(cubics: Tensor, drawn: Tensor, height: int, width: int, reach: float) -> tuple[Tensor, Tensor]:
+def nearest_on_curves(cubics: Tensor, drawn: Tensor, height: int, width: int, reach: float) -> Tensor:
     """For each pixel the nearest point of the curves.
 
+    The cubics are cut into pieces that are almost straight. Each piece is tried on the pixels that it may reach, square
+    by square, and each pixel keeps the nearest.
+
     Args:
-        cubics: (4, 2, N, S) coefficients, as :func:`curves` gives them.
-        drawn: (N, S) bool, which of them exist.
+        cubics: (4, 2, S, N) coefficients, as :func:`curves` gives them.
+        drawn: (S, N) bool, which of them exist.
         height: of the map.
         width: of the map.
         reach: distance in pixels beyond which a curve does not matter.
 
     Returns:
-        (N, H * W) int64, the cubic with the nearest point, -1 where none is in reach; (N, H * W), its t there.
+        (N, H * W) int64, to be read by :func:`squared_distance` and :func:`place_on_curves`.
     """
-    (faces, stretches), device = drawn.shape, cubics.device
-    # straight pieces: so many that none leaves its curve by more than _SAG (bent by b, it leaves it by b / 8)
-    bend = torch.stack([cubics[2], cubics[2] + 3 * cubics[3]]).square().sum(1).amax(0).sqrt()  # (N, S)
-    pieces = (bend / (4 * _SAG)).sqrt().ceil().clamp(1, 256).long().where(drawn, 0).flatten()  # (N * S,)
-    stretch = torch.repeat_interleave(pieces)  # (P,), the cubic that each piece belongs to
-    share = 1 / pieces[stretch].to(cubics.dtype)
-    begin = (torch.arange(len(stretch), device=device) - (pieces.cumsum(0) - pieces)[stretch]) * share
-    times = torch.stack([begin, begin + share])  # (2, P)
-    x, y = _power_series(cubics.flatten(-2)[..., stretch][:, :, None], times)  # (2, P) each
-    along = torch.stack([x[1] - x[0], y[1] - y[0]])  # (2, P)
-    over = along / along.square().sum(0).clamp(min=1e-12)
-    # squares of pixels cover what a piece may reach: so many columns and rows of squares, from a first pixel on
-    corners, spreads = [], []
-    for ends, side in ((x, width), (y, height)):
-        first = (ends.amin(0) - reach - _SAG).ceil().clamp(min=0)
-        last = (ends.amax(0) + reach + _SAG).floor().clamp(max=side - 1)
-        corners.append(first)
-        spreads.append(((last - first + _SQUARE) / _SQUARE).floor().clamp(min=0).long())
-    tries = spreads[0] * spreads[1]
-    piece = torch.repeat_interleave(tries)  # (T,), one for each piece and square
-    number = torch.arange(len(piece), device=device) - (tries.cumsum(0) - tries)[piece]
-    columns = spreads[0][piece]
-    left = corners[0][piece] + _SQUARE * (number % columns)
-    top = corners[1][piece] + _SQUARE * torch.div(number, columns, rounding_mode="floor")
-    # the nearest piece and its distance as one number: the bits of a double grow with it, and those that a float leaves
-    # empty name the piece. Squares may stick out of the map, on the right and below
-    row_length = width + _SQUARE - 1
-    best = torch.full((faces * (height + _SQUARE - 1) * row_length,), _NONE, device=device)
-    origin = torch.div(stretch, stretches, rounding_mode="floor")[piece] * ((height + _SQUARE - 1) * row_length)
-    origin += (top * row_length + left).long()
+    (places, faces), device = drawn.shape, cubics.device
+    pieces, owner, begin, share = _cut(cubics, drawn)  # (4, 2, P), (P,) each
+    tried, corner = _squares(pieces, height, width, reach + _SAG)  # (T,), (2, T)
+    # maps that are larger on the right and below, where squares may stick out
+    stride = width + _SQUARE - 1
+    size = (height + _SQUARE - 1) * stride
+    best = torch.full((faces * size,), torch.inf, dtype=torch.float64, device=device).view(torch.int64)
+    first = (owner % faces)[tried] * size + corner[1] * stride + corner[0]  # (T,), where in them a square begins
     offset = torch.arange(_SQUARE, device=device)
-    beside, down = offset[:, None].to(x.dtype), offset[:, None, None].to(x.dtype)
-    pixel = (offset[:, None] * row_length + offset).flatten()[:, None]  # (B * B, 1)
-    for p, i, dx, dy in zip(
-        *(each.split(_CHUNK) for each in (piece, origin, left - x[0][piece], top - y[0][piece])), strict=True
-    ):
-        (ax, ay), (over_x, over_y) = along.index_select(1, p), over.index_select(1, p)
-        dx, dy = dx + beside, dy + down  # (B, T), (B, 1, T): the long axis last, as it is the fast one
-        t = (dx * over_x + dy * over_y).clamp_(0, 1)  # (B, B, T)
-        distance = (dx - t * ax).square_().add_((dy - t * ay).square_())
-        key = distance.float().double().view(torch.int64).bitwise_or_(p)
-        best.scatter_reduce_(0, (pixel + i).flatten(), key.flatten(), "amin")
-    best = best.unflatten(0, (faces, -1, row_length))[:, :height, :width].flatten()  # (N * H * W,)
-    nearest, time = torch.full_like(best, -1), torch.zeros_like(best, dtype=cubics.dtype)
-    met = (best != _NONE).nonzero()[:, 0]
-    piece, pixel = best[met] & _PIECE, met % (height * width)
-    dx, dy = pixel % width - x[0][piece], torch.div(pixel, width, rounding_mode="floor") - y[0][piece]
-    t = begin[piece] + (dx * over[0][piece] + dy * over[1][piece]).clamp_(0, 1) * share[piece]
-    # one Newton step to where the curve itself is nearest: there (curve - pixel) and the tangent are at right angles
-    c0, c1, c2, c3 = cubics.flatten(-2).index_select(2, stretch[piece]).unbind()  # (2, M) each
-    away = _power_series((c0, c1, c2, c3), t) - torch.stack(
-        [pixel % width, torch.div(pixel, width, rounding_mode="floor")]
-    )
-    tangent, turn = (3 * c3 * t + 2 * c2) * t + c1, 6 * c3 * t + 2 * c2
-    slope = (tangent.square() + away * turn).sum(0)
-    step = (away * tangent).sum(0) / slope.clamp(min=1e-12)
-    t -= step.where(slope > 0, 0.0).clamp(-share[piece], share[piece])
-    nearest[met], time[met] = stretch[piece] % stretches, t.clamp_(0, 1)
-    return nearest.view(faces, -1), time.view(faces, -1)
+    pixel = (offset[:, None] * stride + offset).flatten()[:, None]  # (B * B, 1)
+    steps = _steps(places)
+    label = (owner // faces * steps).int()
+    table = torch.cat([pieces.flatten(0, 1), (begin * (steps - 1))[None], (share * (steps - 1))[None]])  # (10, P)
+    for piece, start, square in zip(tried.split(_CHUNK), first.split(_CHUNK), corner.split(_CHUNK, 1), strict=True):
+        numbers = table.index_select(1, piece)
+        t, squared = _closest(numbers[:8].unflatten(0, (4, 2)), square)  # (B, B, T) each
+        code = torch.addcmul(numbers[8], t, numbers[9]).int().add_(label[piece])
+        code = squared.float().double().view(torch.int64).bitwise_or_(code)
+        best.scatter_reduce_(0, (pixel + start).flatten(), code.flatten(), "amin")
+    return best.view(faces, -1, stride)[:, :height, :width].flatten(1)
+
+
+# The nearest point as one number, so that the nearest of many is the least of them: a double whose first digits are the
+# squared distance, a float. The 29 bits that a float leaves empty name the cubic and its t.
+def _steps(places: int) -> int:
+    """How finely these bits tell t. The first of them stays 0, for reading a float rounds; 20 are enough for t."""
+    return 1 << min(20, 28 - places.bit_length())
+
+
+def squared_distance(nearest: Tensor) -> Tensor:
+    """(...) float32: squares of the distances that :func:`nearest_on_curves` found, infinite where it found none."""
+    return nearest.view(torch.float64).float()
+
+
+def place_on_curves(nearest: Tensor, places: int) -> tuple[Tensor, Tensor]:
+    """Which of S = ``places`` cubics :func:`nearest_on_curves` found, and t there: (...) int64, (...) float64."""
+    label, steps = nearest & ((1 << 29) - 1), _steps(places)
+    return label // steps, (label % steps).double() / (steps - 1)
+
+
+def _cut(cubics: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Cubics (4, 2, S, N) cut into pieces: coefficients (4, 2, P) of each over its own t in [0, 1]; the index of the
+    cubic that it is cut from, in S * N; and where on it the piece begins, and what share of it is the piece, (P,) each.
+    """
+    # bent by b, a piece leaves its chord by b / 8; cut in n, it is bent by b / n^2
+    bend = torch.stack([cubics[2], cubics[2] + 3 * cubics[3]]).square().sum(1).amax(0).sqrt()  # (S, N)
+    count = (bend / (4 * _SAG)).sqrt().ceil().clamp(1, 256).long().where(drawn, 0).flatten()
+    owner, number = _repeat(count)  # (P,) each
+    share = 1 / count[owner].to(cubics.dtype)
+    begin = number * share
+    c0, c1, c2, c3 = cubics.reshape(8, -1).index_select(1, owner).unflatten(0, (4, 2))  # (2, P) each
+    slope, turn = (3 * c3 * begin + 2 * c2) * begin + c1, 3 * c3 * begin + c2
+    pieces = [_power_series(begin, c3, c2, c1, c0), slope * share, turn * share**2, c3 * share**3]
+    return torch.stack(pieces), owner, begin, share
+
+
+def _squares(pieces: Tensor, height: int, width: int, reach: float) -> tuple[Tensor, Tensor]:
+    """Squares of pixels that cover what pieces (4, 2, P) may reach: each one's piece (T,), and its corner (2, T)."""
+    start, chord = pieces[0], pieces[1:].sum(0)  # (2, P) each
+    last = torch.tensor([[width - 1], [height - 1]], device=pieces.device)
+    last = (start + chord.clamp(min=0) + reach).floor().minimum(last)
+    first = (start + chord.clamp(max=0) - reach).ceil().clamp(min=0)
+    columns, rows = ((last - first + _SQUARE) / _SQUARE).clamp(min=0).long()  # (P,) each
+    piece, number = _repeat(columns * rows)  # (T,) each
+    columns = columns[piece]
+    down = number // columns
+    return piece, torch.stack([number - down * columns, down]) * _SQUARE + first.long().index_select(1, piece)
+
+
+def _closest(pieces: Tensor, corner: Tensor) -> tuple[Tensor, Tensor]:
+    """From each pixel of squares the nearest point of a piece.
+
+    Args:
+        pieces: (4, 2, T) coefficients, one piece for each square.
+        corner: (2, T), the top left pixels of the squares.
+
+    Returns:
+        (B, B, T) each: t there, and the square of the distance. The long axis is the last, as it is the fast one.
+    """
+    chord = pieces[1:].sum(0)
+    along_x, along_y = chord / chord.square().sum(0).clamp(min=1e-12)
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = pieces
+    offset = torch.arange(_SQUARE, device=corner.device)
+    x0, y0 = x0 - corner[0] - offset[:, None], y0 - corner[1] - offset[:, None, None]  # from the pixel to the start
+    t = torch.addcmul(x0 * along_x, y0, along_y).neg_().clamp_(0, 1)  # where the straight line is nearest
+    # one Newton step to where (curve - pixel) and the tangent are at right angles
+    x, y = _power_series(t, x3, x2, x1, x0), _power_series(t, y3, y2, y1, y0)
+    x_slope, y_slope = _power_series(t, 3 * x3, 2 * x2, x1), _power_series(t, 3 * y3, 2 * y2, y1)
+    error = (x * x_slope).addcmul_(y, y_slope)
+    slope = x_slope.square_().addcmul_(y_slope, y_slope)
+    slope.addcmul_(x, 3 * x3 + 2 * x2).addcmul_(y, 3 * y3 + 2 * y2)  # bent as in the middle of the piece
+    t.sub_(error.div_(slope.clamp_(min=1e-12))).clamp_(0, 1)
+    x, y = _power_series(t, x3, x2, x1, x0), _power_series(t, y3, y2, y1, y0)
+    return t, x.square_().addcmul_(y, y)
+
+
+def _repeat(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Each index as often as ``counts`` (K,) says, and next to it 0, 1, ..., both (sum of counts,)."""
+    index = torch.repeat_interleave(counts)
+    return index, torch.arange(len(index), device=counts.device) - (counts.cumsum(0) - counts)[index]
+
+
+def _power_series(t: Tensor, highest: Tensor, *others: Tensor) -> Tensor:
+    """Value at t of the polynomial with these coefficients, the constant one last."""
+    value = highest
+    for coefficient in others:
+        value = torch.addcmul(coefficient, value, t)
+    return value
 
 
 # The search has sizes that depend on the data, which a compiler would have to break off for: to it, it is one operator.
@@ -247,11 +309,4 @@ _nearest_on_curves_op = torch.library.custom_op("awing::nearest_on_curves", near
 
 @_nearest_on_curves_op.register_fake
 def _(cubics, drawn, height, width, reach):
-    shape = (len(drawn), height * width)
-    return drawn.new_empty(shape, dtype=torch.int64), cubics.new_empty(shape)
-
-
-def _power_series(cubics: Tensor, time: Tensor) -> Tensor:
-    """Points (2, ...) of the cubics (4, 2, ...) at times (...)."""
-    c0, c1, c2, c3 = cubics
-    return ((c3 * time + c2) * time + c1) * time + c0
+    return drawn.new_empty((drawn.shape[1], height * width), dtype=torch.int64)

@@ -90,7 +90,7 @@ def gaussian_profiles(
     for centre, side in zip(centres.unbind(-1), reversed(check_size(size)), strict=True):
         distance = torch.arange(side, dtype=centres.dtype, device=centres.device) - centre[..., None]
         # next to 1 nothing below 1e-9 is left in a float32, and such numbers and their products become slow denormals
-        profile = F.threshold(torch.exp((distance.square() * (-0.5 / deviation**2)).clamp(min=-21)), 1e-9, 0.0)
+        profile = torch.exp(F.threshold(distance.square() * (-0.5 / deviation**2), math.log(1e-9), -math.inf))
         profiles.append(profile.where(distance.abs() <= 3 * sigma, 0.0) if snapped else profile)
     return profiles[0], profiles[1]
 

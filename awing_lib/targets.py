@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -70,21 +71,21 @@ class TargetMaker(nn.Module):
         self.threshold, self.weight = threshold, weight
         deviation = (6 * sigma + 1) / 4 if official else sigma
         radius = deviation * math.sqrt(max(0.0, -2 * math.log(threshold))) + 1  # where a dilated Gaussian falls below
-        self._window = 2 * math.ceil(radius) + 1
+        # a pixel at that distance is this far at most from the pixel that holds the landmark
+        self._window = 2 * math.floor(radius + 0.501) + 1
 
     @property
     def channels(self) -> int:
         """Number of channels: the landmarks, and one more if there is a boundary."""
         return self.layout.count + self.boundary
 
-    @torch.no_grad()
     def forward(self, landmarks: Tensor, out: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """Targets of a batch.
 
         Args:
             landmarks: (N, L, 2), x and y in pixels of the crop, any floating dtype; they may be NaN or lie outside.
             out: what an earlier call with as many faces returned and nobody needs any more, to be written over. On
-                a CPU new memory can take as long to get as the targets take to compute.
+                a CPU it takes some time to get new memory.
 
         Returns:
             Heatmaps (N, L + 1, H, W) in [0, 1], the boundary last, and weights of the same shape, 1 or ``weight + 1``;
@@ -98,48 +99,66 @@ class TargetMaker(nn.Module):
             raise ValueError(f"landmarks must have shape (N, {self.layout.count}, 2), got {tuple(landmarks.shape)}")
         # float32, whatever the landmarks were stored in: targets are compared with float32 predictions
         landmarks = landmarks.to(torch.promote_types(landmarks.dtype, torch.float32))
-        placed = resize_landmarks(landmarks, self.crop, self.size)
-        if self.boundary:
-            # a landmark that is missing leaves room for the boundary, so that nothing needs to be joined later
-            placed = F.pad(placed, (0, 0, 0, 1), value=torch.nan)
-        columns, rows = gaussian_profiles(placed, self.size, self.sigma, snapped=self.official)  # (N, L + 1, W), ..., H
+        wanted = (len(landmarks), self.channels, *self.size)
         if out is None:
-            out = [columns.new_empty(*columns.shape[:2], *self.size) for _ in range(2)]  # (N, L + 1, H, W) each
-        wanted = (*columns.shape[:2], *self.size)
-        if len(out) != 2 or any(each.shape != wanted or each.dtype != columns.dtype for each in out):
-            raise ValueError(f"out must be two {columns.dtype} tensors of shape {wanted}, what an equal call returned")
+            both = _new_memory((2, *wanted), landmarks)
+            out = both[0], both[1]
+        if len(out) != 2 or any(each.shape != wanted or each.dtype != landmarks.dtype for each in out):
+            raise ValueError(f"out must be two {landmarks.dtype} tensors {wanted}, what an equal call returned")
         heatmaps, weights = out
-        torch.mul(rows[..., :, None], columns[..., None, :], out=heatmaps)
-        self._weigh(columns, rows, weights)
+        # what is made inside cannot take part in a gradient, but what was made outside is only written to
+        with torch.no_grad() if torch.compiler.is_compiling() else torch.inference_mode():
+            self._draw(resize_landmarks(landmarks, self.crop, self.size), heatmaps, weights)
+        return heatmaps, weights
+
+    def _draw(self, landmarks: Tensor, heatmaps: Tensor, weights: Tensor) -> None:
+        """Write the targets of landmarks (N, L, 2), in pixels of the map."""
         if self.boundary:
-            boundary = render_boundaries(placed[:, :-1], self.layout, self.size, self.sigma)
+            boundary = render_boundaries(landmarks, self.layout, self.size, self.sigma)
+            # a landmark that is missing leaves room for the boundary, so that nothing needs to be joined later
+            landmarks = F.pad(landmarks, (0, 0, 0, 1), value=torch.nan)
+        columns, rows = gaussian_profiles(landmarks, self.size, self.sigma, snapped=self.official)  # (N, L + 1, side)
+        torch.mul(rows[..., :, None], columns[..., None, :], out=heatmaps)
+        self._weigh(landmarks, columns, rows, weights)
+        if self.boundary:
             threshold = self.threshold / 255 if self.official else self.threshold
             heatmaps[:, -1:] = boundary
             weights[:, -1:] = loss_weight_map(boundary, threshold, self.weight)
-        return heatmaps, weights
 
-    def _weigh(self, columns: Tensor, rows: Tensor, weights: Tensor) -> None:
+    def _weigh(self, landmarks: Tensor, columns: Tensor, rows: Tensor, weights: Tensor) -> None:
         """Write the weights of the heatmaps that are products of the profiles, looking only where they are not 1."""
         # dilating such a product is multiplying what is dilated, along x and along y
         windows, places = [], []
-        for profile in (columns, rows):
-            profile = F.max_pool1d(profile, 3, stride=1, padding=1)  # (N, L + 1, side)
+        for centre, profile in zip(landmarks.unbind(-1), (columns, rows), strict=True):
             side = profile.shape[-1]
             width = min(side, self._window)
-            start = (profile >= self.threshold).to(torch.uint8).argmax(-1, keepdim=True).clamp(max=side - width)
-            places.append(start + torch.arange(width, device=profile.device))  # (N, L + 1, window)
-            windows.append(profile.gather(-1, places[-1]))
+            # the pixel that holds the landmark in the middle, if the map allows
+            start = (centre + (0.5 - self._window // 2)).clamp(0, side - width).nan_to_num().long()  # (N, L + 1)
+            place = start[..., None] + torch.arange(-1, width + 1, device=start.device)  # (N, L + 1, window + 2)
+            values = profile.gather(-1, place.clamp(0, side - 1))
+            windows.append(values[..., :-2].maximum(values[..., 1:-1]).maximum(values[..., 2:]))
+            places.append(place[..., 1:-1])
         high = windows[1][..., :, None] * windows[0][..., None, :] >= self.threshold  # (N, L + 1, window, window)
-        place = places[1][..., :, None] * self.size[1] + places[0][..., None, :]
-        weights.fill_(1).flatten(-2).scatter_(
-            -1, place.flatten(-2), high.flatten(-2).to(weights.dtype) * self.weight + 1
-        )
+        place = (places[1] * self.size[1])[..., :, None] + places[0][..., None, :]
+        inside = high.to(weights.dtype).mul_(self.weight).add_(1)
+        weights.fill_(1).flatten(-2).scatter_(-1, place.flatten(-2), inside.flatten(-2))
 
     def extra_repr(self) -> str:
         return (
             f"{self.layout.name}, crop={self.crop}, size={self.size}, sigma={self.sigma}, boundary={self.boundary}, "
             f"threshold={self.threshold}, weight={self.weight}, official={self.official}"
         )
+
+
+def _new_memory(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """A tensor not yet written, with the dtype and on the device of ``like``.
+
+    On a CPU from NumPy, because it asks Linux for large pages and torch does not: getting maps in pages of 4 kB takes
+    longer than computing them.
+    """
+    if like.device.type != "cpu":
+        return like.new_empty(shape)
+    return torch.from_numpy(np.empty(shape, str(like.dtype).removeprefix("torch.")))
 
 
 def make_targets(landmarks: Tensor, layout: LandmarkLayout, **settings) -> tuple[Tensor, Tensor]:

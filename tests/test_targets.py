@@ -78,7 +78,7 @@ def test_the_memory_of_an_earlier_call_can_be_written_over():
     again = maker(landmarks(COFW_29, seed=2), out=old)
     for new, expected, address in zip(again, maker(landmarks(COFW_29, seed=2)), addresses, strict=True):
         assert torch.equal(new, expected) and new.data_ptr() == address
-    with pytest.raises(ValueError, match=r"out must be two .* of shape \(2, 30, 64, 64\)"):
+    with pytest.raises(ValueError, match=r"out must be two .* tensors \(2, 30, 64, 64\)"):
         maker(landmarks(COFW_29, count=2), out=old)
 
 
@@ -101,6 +101,18 @@ def test_dtypes_empty_batches_and_no_gradient(dtype):
         for each in maker(faces):
             assert each.shape == (count, 30, 64, 64) and not each.requires_grad
             assert each.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def test_targets_can_be_trained_on():
+    maker, faces = TargetMaker(COFW_29), landmarks(COFW_29, 2)
+    heatmaps, weights = maker(faces)
+    prediction = torch.rand_like(heatmaps).requires_grad_()
+    (weights * (prediction - heatmaps).square()).sum().backward()
+    torch.testing.assert_close(prediction.grad, 2 * weights * (prediction.detach() - heatmaps))
+    # and each can be changed without the other
+    before = weights.clone()
+    heatmaps.add_(1)
+    assert torch.equal(weights, before)
 
 
 def test_batches_equal_faces_one_at_a_time_and_runs_repeat():
