@@ -23,7 +23,17 @@ _PUBLIC = {
     "coordinate_channels": "coordconv",
     "boundary_coordinates": "coordconv",
     "CoordConv2d": "coordconv",
+    "normalized_mean_error": "metrics",
+    "failure_rate": "metrics",
+    "cumulative_error_distribution": "metrics",
+    "area_under_curve": "metrics",
     "StackedHourglass": "hourglass",
+    "Recipe": "recipes",
+    "load_recipe": "recipes",
+    "FaceAligner": "inference",
+    "predict_faces": "dataset_prediction",
+    "evaluate": "evaluation",
+    "train": "training",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -264,6 +264,7 @@ def figures_table(moves: int) -> str:
     try:
         from awing_lib.widgets.augmentation_playground import AugmentationPlayground
         from awing_lib.widgets.boundary_mask import BoundaryMask
+        from awing_lib.widgets.ced_explorer import CedExplorer
         from awing_lib.widgets.decoding_playground import DecodingPlayground
         from awing_lib.widgets.heatmap_race import HeatmapRace
         from awing_lib.widgets.hourglass_builder import HourglassBuilder
@@ -271,6 +272,7 @@ def figures_table(moves: int) -> str:
         from awing_lib.widgets.loss_explorer import LossExplorer
         from awing_lib.widgets.loss_shape import LossShape
         from awing_lib.widgets.pixel_types import PixelTypes
+        from awing_lib.widgets.training_scrubber import TrainingScrubber
         from awing_lib.widgets.weight_map import WeightMap
     except ImportError as error:
         raise RuntimeError(f"{error.name} is missing; pip install awing-lib[figures]") from error
@@ -278,6 +280,7 @@ def figures_table(moves: int) -> str:
     with chromium() as browser:
         figures = [LossExplorer(), LossShape(), HeatmapRace(), LayoutViewer(), AugmentationPlayground()]
         figures += [PixelTypes(), DecodingPlayground(), BoundaryMask(), WeightMap(), HourglassBuilder()]
+        figures += [CedExplorer(), TrainingScrubber()]
         for figure in figures:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.set_content(figure.html())

@@ -193,11 +193,347 @@ def data_synthesize(
         typer.echo(f"wrote {size} faces: {making.opening_line(root, layout, split)}")
 
 
+@app.command("evaluate")
+def evaluate(
+    dataset: Annotated[str, typer.Option(help="wflw, 300w, cofw, cofw68, aflw, table (one's own) or synthetic.")],
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Model files, folders of runs, or shipped names.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(metavar="ROOT", help="Folder of the data set.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="test if left out, full for 300w and aflw; all is all of a table.")
+    ] = None,
+    layout: Annotated[Path | None, typer.Option(metavar="YAML", help="What the points of a table are.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="Synthetic faces.")] = 500,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of synthetic faces; if left out, of ones that no recipe trains on.")
+    ] = None,
+    predictions: Annotated[
+        list[Path] | None, typer.Option(metavar="CSV", help="Score what another program found. May be repeated.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(metavar="COLUMN", help="A row for each value of this column.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Who is on each photo: intervals by person.")
+    ] = None,
+    normalizer: Annotated[
+        str | None, typer.Option(help="inter-ocular, inter-pupil, box (of the landmarks) or face-box (the data set's).")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=1e-3, max=1000, help="Percent; a face with a greater error has failed.")
+    ] = None,
+    limit: Annotated[float | None, typer.Option(min=1e-3, max=1000, help="Percent; where the AUC ends.")] = None,
+    box: Annotated[
+        str | None, typer.Option(help="given, landmarks or official-wflw; that of the model's training if left out.")
+    ] = None,
+    padding: Annotated[
+        float | None, typer.Option(min=0, max=2, help="Share of the box added; that of training if left out.")
+    ] = None,
+    flip_test: Annotated[bool, typer.Option("--flip-test", help="Look at each face's mirror image too.")] = False,
+    decode: Annotated[str, typer.Option(help="argmax, quarter, soft-argmax or dark.")] = "dark",
+    format: Annotated[str, typer.Option(help="text, markdown or json.")] = "text",
+    ced: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the error distributions.")] = None,
+    faces: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the worst and the best faces.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the error of each landmark.")] = None,
+    save_predictions: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Save what the model found, for others to score.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Faces that the model sees at once.")] = 32,
+    workers: Annotated[
+        int | None, typer.Option(min=0, max=256, help="Processes that read photos; for cuda up to 8 if left out.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one if left out.")] = None,
+) -> None:
+    """Measure models on a data set: NME, FR and AUC for each of its subsets, with intervals and the protocol.
+
+    Example: awing evaluate runs/paper-wflw --dataset wflw --data data/wflw --ced ced.png
+    """
+    if not models and not predictions:
+        raise _bad("nothing to measure: name a MODEL, or a table with --predictions")
+    for option, value, known in (
+        ("format", format, ("text", "markdown", "json")),
+        ("decode", decode, ("argmax", "quarter", "soft-argmax", "dark")),
+        ("box", box or "given", ("given", "landmarks", "official-wflw")),
+    ):
+        if value not in known:
+            raise _bad(f"--{option} must be one of {', '.join(known)}, got {value!r}")
+    several = len(models or ()) + len(predictions or ()) > 1
+    for option, path in (
+        ("ced", ced),
+        ("faces", faces),
+        ("landmarks", landmarks),
+        ("save-predictions", save_predictions),
+    ):
+        if path and not path.absolute().parent.is_dir():
+            raise _bad(f"--{option} {path}: there is no folder {path.absolute().parent}")
+        if path and option != "save-predictions" and path.suffix.lower() not in (".png", ".jpg", ".svg", ".pdf"):
+            raise _bad(f"--{option} {path}: a picture ends in .png, .jpg, .svg or .pdf")
+        if path and several and option in ("faces", "save-predictions"):
+            raise _bad(f"--{option} takes one model at a time")
+    if layout and dataset != "table":
+        raise _bad(f"--layout is for a table; {dataset} has its own")
+    device = _device(device) if device else None
+
+    from functools import partial
+
+    import numpy as np
+    import torch
+
+    from awing_lib import customs, dataset_prediction, evaluation, prediction_files, score_tables
+    from awing_lib.datasets.synthetic.making import available_cores
+    from awing_lib.errors import AwingError
+    from awing_lib.layouts import LAYOUTS, LandmarkLayout
+
+    figures = _figures() if ced or faces or landmarks else None
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    workers = (min(8, available_cores()) if device == "cuda" else 0) if workers is None else workers
+    measured = []
+    try:
+        loaded = dataset_prediction.load_models(models or [])
+        known = LandmarkLayout.from_yaml(layout) if layout else None
+        if known is None and loaded and (dataset == "synthetic" or loaded[0][2].layout.name not in LAYOUTS):
+            known = loaded[0][2].layout  # a table's columns do not say what a layout of one's own is
+        chosen = {"layout": known, "count": count} | ({} if seed is None else {"seed": seed})
+        photos, custom = customs.open_faces(dataset, data, split, **chosen)
+        tables = [(path, *prediction_files.read_predictions(path, photos)) for path in predictions or []]
+        fractions = {"threshold": threshold and threshold / 100, "limit": limit and limit / 100}
+
+        def measure(name, found, points, crop, flip=False):
+            protocol = customs.make_protocol(custom, crop, normalizer=normalizer, flip=flip, **fractions)
+            return evaluation.evaluate(name, found, photos, protocol, layout=points, by=by, group=group)
+
+        crops = [dataset_prediction.crop_of(info, box, padding) for _, _, info in loaded]
+        told = [customs.crop_in_words(crop, photos) for crop in crops]
+        for (name, _, info), words in zip(loaded, told, strict=True):
+            # what does not fit together shall show now, and not after an hour of predictions
+            measure(name, np.full((len(photos), info.layout.count, 2), np.nan), info.layout, words)
+        for (name, model, info), crop, words in zip(loaded, crops, told, strict=True):
+            found, _ = dataset_prediction.predict_faces(
+                model.to(device),
+                photos,
+                protocol=crop,
+                size=info.size,
+                layout=info.layout,
+                decode=decode,
+                sigma=info.sigma,
+                flip=flip_test,
+                batch=batch,
+                workers=workers,
+                progress=partial(_progress, desc=name),
+            )
+            model.to("cpu")
+            measured.append(measure(name, found, info.layout, words, flip_test))
+        for path, found, points in tables:
+            measured.append(measure(str(path), found, points, f"not known ({path.name})", flip=None))
+    except AwingError as error:
+        raise _bad(str(error)) from error
+    except torch.cuda.OutOfMemoryError as error:
+        raise _bad("the GPU has too little memory for this; a smaller --batch needs less") from error
+    written = {"text": score_tables.text_table, "markdown": score_tables.markdown_table, "json": score_tables.as_json}
+    typer.echo(written[format](measured))
+
+    first = measured[0]
+    if save_predictions:
+        # points that the data set's layout has and the model's has not would be empty, which says "not found"
+        kept = found if np.isnan(first.predicted).any() else first.predicted
+        _saved(save_predictions, partial(prediction_files.save_predictions, faces=photos, landmarks=kept))
+    drawn = {}
+    if ced:
+        limits = {"limit": first.protocol.auc_limit, "threshold": first.protocol.failure_threshold}
+        drawn[ced] = figures.error_distributions({each.name: each.errors for each in measured}, **limits)
+    if faces:
+        places = (rank(min(8, len(photos) // 2 or 1)) for rank in (first.worst, first.best))
+        drawn[faces] = figures.worst_and_best_faces(*(evaluation.face_crops(first, photos, each) for each in places))
+    if landmarks:
+        errors = {each.name: each.per_landmark for each in measured}
+        drawn[landmarks] = figures.landmark_errors_on_face(figures.mean_shape(first.target), errors)
+    for path, figure in drawn.items():
+        _saved(path, partial(figures.save_figure, figure))
+
+
+@app.command("train")
+def train_command(
+    recipe: Annotated[
+        str | None, typer.Option(help="A shipped recipe, or a YAML file; awing train --list names them.")
+    ] = None,
+    root: Annotated[Path | None, typer.Option("--data", help="Folder of the data set.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; data/runs/ and the recipe's name if left out.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; as often as you like.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last good checkpoint.")] = False,
+    start_from: Annotated[
+        str | None, typer.Option("--from", metavar="MODEL", help="Fine-tune this model file, run, or shipped model.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, max=1024, help="How many of them, on this machine.")] = 1,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many, with a checkpoint to go on from.")
+    ] = None,
+    list_recipes: Annotated[bool, typer.Option("--list", help="Name the recipes that there are.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe with every field, and leave.")] = False,
+) -> None:
+    """Train a network by a recipe. A run that was stopped, however that came about, goes on with --resume.
+
+    Exit code 0: the run has reached its end, or --minutes are over; 130: it was stopped; 2: something is wrong.
+
+    Example: awing train --recipe paper-wflw --data data/wflw --set stacks=2
+
+    Several machines, each with 8 GPUs: torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
+    --rdzv-endpoint HOST:29500 -m awing_lib.cli train --recipe paper-wflw --data data/wflw --device cuda
+    """
+    from awing_lib import recipes
+    from awing_lib.errors import AwingError
+
+    if list_recipes:
+        width = max(map(len, recipes.RECIPES))
+        for name in recipes.RECIPES:
+            typer.echo(f"{name:<{width}}  {recipes.load_recipe(name).about}")
+        return
+    if recipe is None:
+        if not (resume and out and (out / "recipe.yaml").exists()):
+            raise _bad("--recipe is missing (with --resume, --out with the folder of a run will do)")
+        recipe = str(out / "recipe.yaml")
+    try:
+        chosen = recipes.load_recipe(recipe, recipes.parse_settings(settings or ()))
+    except AwingError as error:
+        raise _bad(str(error)) from error
+    if show:
+        typer.echo(chosen.to_yaml(), nl=False)
+        return
+    if root is None and chosen.data.dataset != "synthetic":
+        raise _bad(f"--data is missing: the folder of data set {chosen.data.dataset}")
+    if device not in ("auto", "cpu", "cuda"):
+        raise _bad(f"--device must be auto, cpu or cuda, got {device!r}")
+    if device == "cuda":
+        _device(device)
+
+    from awing_lib.training import Elsewhere, Interrupted, train
+
+    first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"  # of several processes, one speaks
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", devices))  # under torchrun, what that was told
+    machines = int(os.environ.get("WORLD_SIZE", here)) // here
+    out = out or Path("data/runs") / chosen.name
+    running = {"accelerator": device, "devices": here, "nodes": machines, "minutes": minutes}
+    try:
+        if start_from:
+            from awing_lib.inference import resolve_model
+
+            start_from = resolve_model(start_from)
+        train(chosen, root, out, resume=resume, start_from=start_from, **running)
+    except Interrupted as error:
+        if first:
+            typer.echo(f"awing: {error}", err=True)
+        raise typer.Exit(0 if error.planned or not first else 130) from error
+    except Elsewhere as error:
+        raise (_bad(str(error)) if first else typer.Exit(0)) from error
+    except (AwingError, OSError) as error:
+        raise _bad(str(error)) from error
+    if first:
+        typer.echo(f"the network is in {out / 'model.safetensors'}, the record in {out / 'run.json'}")
+
+
+@app.command("predict")
+def predict(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model file, the folder of a run, or faces68 or faces68-nano.")
+    ],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, videos, and folders of them.")],
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of the faces: name, box_x0, box_y0, box_x1, box_y1 (tight boxes of the landmarks). "
+            "Without it, faces that look at the camera are found by a detector, which needs scikit-image."
+        ),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Each picture is one face, from edge to edge.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; without it, the table goes to stdout.")] = None,
+    format: Annotated[
+        str, typer.Option(help="csv, json, or pts: one file a face as 300W has them, counted from (1, 1).")
+    ] = "csv",
+    overlay: Annotated[bool, typer.Option("--overlay", help="Draw the landmarks into copies of the pictures.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Faces that the network sees at once.")] = 16,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; the best there is if left out.")] = None,
+) -> None:
+    """Find the landmarks of the faces in photos and videos.
+
+    Coordinates are pixels of the picture as one sees it; (0, 0) is the centre of the top-left pixel (.pts: (1, 1)).
+
+    Exit code 0: all is well; 1: some pictures could not be read, the others were done; 2: the command line is wrong.
+
+    Example: awing predict faces68 photos/ --out found --overlay
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # its lines about broken pictures; ours name the file
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    from awing_lib import predicting
+    from awing_lib.detection import CascadeDetector
+    from awing_lib.errors import AwingError
+    from awing_lib.inference import FaceAligner
+
+    if boxes is not None and whole:
+        raise _bad("--boxes and --whole both say where the faces are: give one of them")
+    try:
+        found = sources = predicting.find_sources(paths)
+        given = None if boxes is None else predicting.read_boxes(boxes)
+        if given is not None:
+            sources = predicting.with_boxes(sources, given)
+        detector = CascadeDetector() if given is None and not whole else None
+        aligner = FaceAligner.from_pretrained(
+            model, detector=detector, batch=batch, device=None if device is None else _device(device)
+        )
+        results = predicting.Results(aligner.info.layout, format, out, overlay, overwrite)
+        results.check(sources, paths)
+        total = None if any(source.is_video for source in sources) else len(sources)
+        summary = predicting.predict(
+            aligner,
+            sources,
+            results,
+            boxes=given,
+            whole=whole,
+            progress=lambda pictures: _progress(pictures, unit="picture", total=total),
+        )
+        if len(paths) == 1 and paths[0].is_file() and summary.problems and not summary.pictures:
+            raise _bad(summary.problems[0])  # bad input, where among many pictures it is one that is left out
+        table = results.finish()
+    except (AwingError, OSError) as error:
+        raise _bad(str(error)) from error
+    for problem in summary.problems:
+        typer.echo(f"awing: {problem}", err=True)
+    if len(sources) < len(found):
+        left_out = len(found) - len(sources)
+        typer.echo(f"awing: {left_out} of {len(found)} files are not in {boxes} and are left out", err=True)
+    if out is None:
+        typer.echo(table, nl=False)
+    else:
+        empty = f", {summary.empty} without a face" if summary.empty else ""
+        typer.echo(f"{summary.faces} faces in {summary.pictures} pictures{empty}: {table or out}")
+    if summary.problems:
+        raise typer.Exit(1)
+
+
+def _figures():
+    """The module that draws, whose packages are not there unless one asked for them."""
+    try:
+        from awing_lib import figures
+    except ImportError as error:
+        raise _bad(f"pictures need more packages: pip install 'awing-lib[figures]' ({error})") from error
+    return figures
+
+
+def _saved(path: Path, write) -> None:
+    try:
+        write(path=path)
+    except OSError as error:
+        raise _bad(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def _progress(items, **options):
     """A bar on stderr for what takes longer than two seconds."""
     from tqdm import tqdm
 
-    return tqdm(items, unit="face", delay=2, **options)
+    return tqdm(items, **{"unit": "face", "delay": 2, **options})
 
 
 def _shape(text: str) -> tuple[int, int, int, int]:
@@ -236,3 +572,7 @@ def main() -> None:
         sys.exit(2)
     except typer.Abort:
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,11 +2,14 @@
 
 import base64
 import io
+import os
 import re
 from html import escape
+from pathlib import Path
 
 import cv2
 import matplotlib as mpl
+import matplotlib.patheffects
 import numpy as np
 import torch
 from IPython.display import HTML
@@ -18,8 +21,11 @@ from torch.nn import functional as F
 from awing_lib.coordconv import boundary_coordinates, coordinate_channels
 from awing_lib.heatmaps import loss_weight_map
 from awing_lib.hourglass import Hourglass, StackedHourglass, describe
+from awing_lib.intervals import Interval
 from awing_lib.layouts import WFLW_98, LandmarkLayout
 from awing_lib.losses import adaptive_wing_loss, wing_loss
+from awing_lib.metrics import area_under_curve, cumulative_error_distribution, failure_rate, mean_over_marked
+from awing_lib.weights import write_bytes
 
 # One colour a loss, the same in the interactive figures (widgets/figure.css); safe for colour-blind readers and always
 # paired with a dash pattern. The names are the CSS variables that carry each theme's shade.
@@ -551,4 +557,316 @@ def figure_6(image: np.ndarray, heatmaps: torch.Tensor, threshold: float = 0.2) 
     titles = ["face", "heatmap", "3×3 dilation", f"at least {threshold:g}"]
     figure = heatmap_grid([image / 255, *maps], titles, columns=2)
     figure.set_size_inches(5, 5.5)
+    return figure
+
+
+# One look a model, told apart by colour and by dashes; after five they begin again.
+MODEL_STYLES = [
+    {"color": GREEN, "linestyle": "-"},
+    {"color": RED, "linestyle": (0, (7, 3))},
+    {"color": BLUE, "linestyle": (0, (2, 2))},
+    {"color": PURPLE, "linestyle": (0, (9, 3, 2, 3))},
+    {"color": AMBER, "linestyle": (0, (4, 2, 1, 2, 1, 2))},
+]
+
+
+def error_distributions(errors: dict[str, np.ndarray], limit: float = 0.10, threshold: float | None = None) -> Figure:
+    """The CED of one or several models with their AUC; errors up to ``limit``.
+
+    Args:
+        errors: name of the model -> (N,) error of each face, fractions; NaN where nothing was measured.
+        limit: fraction.
+        threshold: from where a face has failed, fraction: a vertical line, and the failure rate beside the AUC.
+
+    Raises:
+        ValueError: a model has no measured face, or a number is out of range.
+    """
+    figure, axes = new_figure(7.2, 4.2)
+    for index, (name, values) in enumerate(errors.items()):
+        values = values[~np.isnan(values)]
+        label = f"{name}, AUC {area_under_curve(values, limit):.3f}"
+        if threshold is not None:
+            label += f", FR {100 * failure_rate(values, threshold):.1f} %"
+        x, y = cumulative_error_distribution(values, limit)
+        axes.step(100 * x, 100 * y, where="post", label=label, **MODEL_STYLES[index % len(MODEL_STYLES)])
+    if threshold is not None and threshold < limit:
+        axes.axvline(100 * threshold, color=_INK, linewidth=1, linestyle=":")
+    axes.set(xlim=(0, 100 * limit), ylim=(0, 100), xlabel="NME, %", ylabel="faces with at most that error, %")
+    axes.legend(loc="lower right", frameon=False)
+    return figure
+
+
+def worst_and_best_faces(worst, best, *, columns: int = 4, side: float = 1.8) -> Figure:
+    """Faces on which a model errs most, and least: landmarks hollow where they are, filled where they were found.
+
+    Args:
+        worst, best: faces as :func:`awing_lib.evaluation.face_crops` gives them: image (H, W, 3) uint8, truth (L, 2)
+            and prediction (L, 2) in its pixels, error (a fraction).
+        columns: faces in a row.
+        side: size of a face, inches.
+
+    Raises:
+        ValueError: there is no face.
+    """
+    if not worst and not best:
+        raise ValueError("worst and best: there is no face to show")
+    lines = [
+        (kind, list(rows[at : at + columns]))
+        for kind, rows in (("worst", worst), ("best", best))
+        for at in range(0, len(rows), columns)
+    ]
+    figure, axes = new_figure(side * columns, (side + 0.3) * len(lines), nrows=len(lines), ncols=columns, squeeze=False)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    truth = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": "#ffb000"}
+    found = {"marker": "o", "markerfacecolor": "#5cc4ff", "markeredgecolor": "#1b1b1f"}
+    for row, (kind, faces) in zip(axes, lines, strict=True):
+        for panel, (image, target, predicted, error) in zip(row, faces, strict=False):
+            height, width = image.shape[:2]
+            panel.imshow(image, interpolation="none")
+            panel.plot(*np.stack([target, predicted], 1).T, color="#ffffff", linewidth=0.6)  # one line a landmark
+            for points, style in ((target, truth), (predicted, found)):
+                panel.plot(*points.T, linestyle="", markersize=0.8 + 0.8 * side, markeredgewidth=0.4, **style)
+            panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+            panel.set_title(f"{kind}: {100 * error:.1f} %" if np.isfinite(error) else "not found", fontsize=10)
+    return figure
+
+
+def landmark_errors_on_face(shape: np.ndarray, errors: dict[str, np.ndarray]) -> Figure:
+    """Where on the face models err: one disc a landmark, its area in proportion to the mean error there.
+
+    Args:
+        shape: (L, 2) where to draw the landmarks, y downwards, in any unit; :func:`mean_shape`.
+        errors: name of the model -> (L,) mean error of each landmark, fractions; what is NaN or infinite is a cross.
+    """
+    finite = np.concatenate([values[np.isfinite(values)] for values in errors.values()])
+    top = finite.max() if len(finite) else 1.0
+    figure, axes = new_figure(3.4 * len(errors), 3.7, ncols=len(errors), squeeze=False)
+    low, high = np.nanmin(shape, 0), np.nanmax(shape, 0)
+    margin = 0.12 * (high - low).max()
+    for panel, (name, values) in zip(axes[0], errors.items(), strict=True):
+        shown = np.isfinite(values)
+        discs = panel.scatter(
+            *shape[shown].T, s=100 * values[shown] / top, c=100 * values[shown], cmap="viridis", vmin=0, vmax=100 * top
+        )
+        panel.plot(*shape[~shown].T, linestyle="", marker="x", color=_INK)
+        panel.set(xlim=(low[0] - margin, high[0] + margin), ylim=(high[1] + margin, low[1] - margin), aspect="equal")
+        panel.set_title(name)
+        panel.set_axis_off()
+    figure.colorbar(discs, ax=axes, label="mean error, %", shrink=0.8)
+    return figure
+
+
+def mean_shape(landmarks: np.ndarray) -> np.ndarray:
+    """Mean of faces (N, L, 2), each moved and scaled so that its tight box is about 0 and of size 1; NaN is left out.
+
+    Returns:
+        (L, 2); NaN where a landmark is marked on no face.
+    """
+    low, high = np.fmin.reduce(landmarks, 1)[:, None], np.fmax.reduce(landmarks, 1)[:, None]  # (N, 1, 2)
+    placed = (landmarks - (low + high) / 2) / np.sqrt(np.prod(high - low, axis=-1, keepdims=True))
+    return mean_over_marked(placed, 0)
+
+
+def save_figure(figure: Figure, path: str | os.PathLike) -> None:
+    """Write a figure, on white, to a file whose name ends in .png, .jpg, .svg or .pdf.
+
+    Raises:
+        ValueError: another ending.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".png", ".jpg", ".svg", ".pdf"):
+        raise ValueError(f"{path}: a picture ends in .png, .jpg, .svg or .pdf")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=150, facecolor="white")
+    write_bytes(path, buffer.getvalue())
+
+
+def interval_rows(intervals: dict[str, dict[str, Interval]], xlabel: str) -> Figure:
+    """Values with their intervals, in per cent: one line a name, and on it one bar for each kind of interval.
+
+    Args:
+        intervals: name -> kind -> fraction with its interval; the same kinds, at most five, for each name.
+        xlabel: what the axis shows.
+    """
+    kinds = list(next(iter(intervals.values())))
+    figure, axes = new_figure(5.2, 0.55 * len(intervals) + 0.9)
+    for index, kind in enumerate(kinds):
+        shift = 0.28 * (index - (len(kinds) - 1) / 2)
+        each = [rows[kind] for rows in intervals.values()]
+        value, low, high = (100 * np.array([getattr(i, end) for i in each]) for end in ("value", "low", "high"))
+        place, color = np.arange(len(each)) + shift, MODEL_STYLES[index]["color"]
+        axes.hlines(place, low, high, color=color, lw=3)
+        axes.plot(value, place, "osD^v"[index], markersize=8, color=color, label=kind)
+    axes.set(
+        xlabel=xlabel, yticks=range(len(intervals)), yticklabels=list(intervals), ylim=(len(intervals) - 0.5, -0.5)
+    )
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(kinds))
+    return figure
+
+
+def relative_changes(changes: dict[str, float], published: dict[str, float], xlabel: str) -> Figure:
+    """Relative changes as bars, with those published below them in another colour; fractions, drawn in per cent."""
+    figure, axes = new_figure(5.2, 0.7 + 0.34 * (len(changes) + len(published)))
+    everything = {**changes, **published}
+    values = 100 * np.array(list(everything.values()))
+    hatch = [""] * len(changes) + ["///"] * len(published)
+    colors = [BLUE] * len(changes) + [AMBER] * len(published)
+    axes.barh(range(len(values)), values, color=colors, hatch=hatch, edgecolor=_INK, linewidth=0.5, height=0.7)
+    for row, value in enumerate(values):
+        text = f"{value:+.1f}".replace("-", "−")
+        axes.annotate(text, (value, row), (4 if value >= 0 else -4, 0), textcoords="offset points",
+                      va="center", ha="left" if value >= 0 else "right", fontsize=10)  # fmt: skip
+    axes.axvline(0, color=_INK, linewidth=1)
+    axes.set(xlabel=xlabel, yticks=range(len(values)), yticklabels=list(everything), ylim=(len(values) - 0.4, -0.6))
+    axes.margins(x=0.3)
+    return figure
+
+
+# Heatmaps and boundary over a photo, plain colours as those of LANDMARK_STYLES, told apart by every kind of eye.
+OVERLAY_COLORS = {"heatmaps": "#ffe14d", "boundary": "#2f8fff"}
+
+
+def overlay_heatmaps(image: np.ndarray, heatmaps: np.ndarray, *, layout: LandmarkLayout = WFLW_98) -> np.ndarray:
+    """A photo (H, W, 3) uint8 with heatmaps laid over it, the more opaque the higher they are.
+
+    Args:
+        image: the photo or crop, any size.
+        heatmaps: (L, h, w), or (L + 1, h, w) with the boundary last, targets or a network's; numbers outside [0, 1]
+            count as 0 and 1, NaN as 0. The maps cover the whole image, so for 64x64 maps of a 256x256 crop the map's
+            pixel (i, j) covers 4x4 pixels, the first of them (4 i, 4 j). Landmarks are merged by the maximum.
+        layout: which says what L is.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ValueError: the heatmaps have another shape.
+    """
+    if heatmaps.ndim != 3 or len(heatmaps) - layout.count not in (0, 1) or 0 in heatmaps.shape:
+        count = layout.count
+        raise ValueError(f"heatmaps must have shape ({count} or {count + 1}, h, w), got {tuple(heatmaps.shape)}")
+    rows, columns = (
+        np.arange(side) * small // side for side, small in zip(image.shape, heatmaps.shape[1:], strict=False)
+    )
+    blended = image.astype(float)
+    parts = {"boundary": heatmaps[layout.count :], "heatmaps": heatmaps[: layout.count]}  # the last on top
+    for name, maps in parts.items():
+        if len(maps):
+            height = np.nan_to_num(np.asarray(maps, float)).clip(0, 1).max(0)[np.ix_(rows, columns)]
+            opacity = 0.8 * height[..., None]  # the face stays visible at the peak
+            blended += opacity * (255 * np.array(mpl.colors.to_rgb(OVERLAY_COLORS[name])) - blended)
+    return blended.round().astype(np.uint8)
+
+
+def face_overlay(
+    image: np.ndarray,
+    landmarks: np.ndarray | None = None,
+    heatmaps: np.ndarray | torch.Tensor | None = None,
+    *,
+    layout: LandmarkLayout = WFLW_98,
+) -> Figure:
+    """A face with its heatmaps, boundary and landmarks, each if it is given; display with :func:`show_photos`.
+
+    Args:
+        image: (H, W, 3) uint8.
+        landmarks: (L, 2), pixels of the image.
+        heatmaps: as for :func:`overlay_heatmaps`, or a tensor of them.
+        layout: of landmarks and heatmaps.
+
+    Raises:
+        ValueError: the heatmaps do not fit the layout.
+    """
+    if heatmaps is not None:
+        heatmaps = heatmaps.detach().cpu().float().numpy() if isinstance(heatmaps, torch.Tensor) else heatmaps
+        image = overlay_heatmaps(image, heatmaps, layout=layout)
+    figure, panel = new_figure(4.2, 4.2)
+    draw_face(panel, image, np.full((layout.count, 2), np.nan) if landmarks is None else landmarks, layout=layout)
+    return figure
+
+
+def learning_rates(rates: dict[str, np.ndarray], xlabel: str = "epoch") -> Figure:
+    """Learning rates (E,) over the epochs of one or several recipes, on a logarithmic axis; what is 0 is not drawn."""
+    figure, axes = new_figure(6.2, 3.2)
+    for index, (name, values) in enumerate(rates.items()):
+        epochs = np.arange(len(values) + 1)  # the last value holds to the end
+        heights = np.where(values > 0, values, np.nan)
+        axes.step(epochs, [*heights, heights[-1]], where="post", label=name, **MODEL_STYLES[index % len(MODEL_STYLES)])
+    axes.set(xlabel=xlabel, ylabel="learning rate", yscale="log", xlim=(0, max(map(len, rates.values()))))
+    axes.minorticks_off()
+    if len(rates) > 1:
+        axes.legend(loc="lower left", frameon=False)
+    return figure
+
+
+def bump_shape(heatmaps: torch.Tensor, landmarks: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How high and how wide the bumps of heatmaps are.
+
+    Args:
+        heatmaps: (..., L, H, W), one bump each.
+        landmarks: (..., L, 2) true landmarks, pixels of the map.
+
+    Returns:
+        Each (..., L): the value at the true landmark, that is in the pixel which holds it (NaN where that is outside
+        of the map or not marked); the peak, which is the highest value of the map; and the width in pixels, the
+        diameter of a disc with as large an area as the pixels above half of the peak (NaN where no value is above 0).
+        The first and the second differ where the peak is at a wrong place.
+    """
+    height, width = heatmaps.shape[-2:]
+    flat = heatmaps.flatten(-2).double().numpy()  # (..., L, H * W)
+    peak = flat.max(-1)
+    area = (flat > peak[..., None] / 2).sum(-1)
+    column, row = np.floor(np.moveaxis(landmarks.double().numpy(), -1, 0) + 0.5)  # (..., L) each
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)  # False for NaN
+    place = np.where(inside, row * width + column, 0).astype(int)
+    at_landmark = np.where(inside, np.take_along_axis(flat, place[..., None], -1)[..., 0], np.nan)
+    return at_landmark, peak, np.where(peak > 0, 2 * np.sqrt(area / np.pi), np.nan)
+
+
+def figure_2(
+    image: np.ndarray,
+    target: torch.Tensor,
+    predicted: dict[str, torch.Tensor],
+    errors: dict[str, float],
+    *,
+    columns: int = 3,
+) -> Figure:
+    """What figure 2 of the paper shows, for one's own models: a face, its true heatmap, and what each model predicts.
+
+    Args:
+        image: the crop (S, S, 3) uint8.
+        target: (L, H, W); of target and predictions the maximum of all channels is shown.
+        predicted: name of the model -> (L, H, W).
+        errors: name of the model -> NME on this face, a fraction.
+        columns: panels in a row.
+    """
+    maps = [image / 255, *(each.amax(0).numpy() for each in (target, *predicted.values()))]
+    titles = ["face", "target", *(f"{name}\nNME {100 * errors[name]:.1f} %" for name in predicted)]
+    figure = heatmap_grid(maps, titles, columns=columns)
+    figure.set_size_inches(1.9 * columns, 2.5 * -(-len(maps) // columns))
+    for panel in figure.axes:
+        panel.title.set_fontsize(12)  # a telephone shows the figure half as large
+    return figure
+
+
+def numbered_faces(images, landmarks, titles, *, layout: LandmarkLayout, columns: int = 3) -> Figure:
+    """Photos with the number of each landmark and the curves of the layout, where a wrong order or pair shows.
+
+    Args:
+        images: photos (H, W, 3) uint8.
+        landmarks: for each photo (L, 2), pixels; one that is NaN is not drawn.
+        titles: what to write above each photo.
+        layout: of the landmarks.
+        columns: photos in a row. Display with :func:`show_photos`.
+    """
+    figure = face_grid(images, landmarks, titles, layout=layout, columns=columns)
+    rim = [mpl.patheffects.withStroke(linewidth=2, foreground="#1b1b1f")]
+    for panel, points in zip(figure.axes, landmarks, strict=False):
+        for run in layout.boundaries.values():
+            panel.plot(*points[list(run)].T, color="#ffffff", linewidth=0.9, zorder=1.5)
+        for index, place in enumerate(points):
+            if np.isfinite(place).all():
+                look = {"fontsize": 9, "color": "#ffffff", "path_effects": rim}
+                panel.annotate(str(index), place, (3, 2), textcoords="offset points", **look)
     return figure

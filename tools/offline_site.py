@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
-UNWANTED = ("sphinx-thebe", "THEBE_JS_URL")  # fetches a kernel from elsewhere
+UNWANTED = (
+    "sphinx-thebe",
+    "THEBE_JS_URL",  # both fetch a kernel from elsewhere
+    "widget-state+json",  # tens of kB a page that nothing reads: the figures carry their own state
+)
 
 
 def _clean_scripts(app, pagename, templatename, context, doctree):
     kept = {}  # some extensions add one script twice, and the second copy is an error in the browser
     for script in context.get("script_files", []):
         attributes = dict(script.attributes)
-        name, body = str(script.filename or ""), attributes.get("body") or ""
-        if not any(word in name or word in body for word in UNWANTED):
+        name = str(script.filename or "")
+        told = (name, attributes.get("type") or "", attributes.get("body") or "")
+        if not any(word in text for word in UNWANTED for text in told):
             kept.setdefault((name, tuple(sorted(attributes.items()))), script)
     context["script_files"] = list(kept.values())
 

@@ -25,16 +25,17 @@ class SyntheticFaces(FaceDataset):
     Args:
         count: number of faces.
         layout: WFLW_98, or IBUG_68, COFW_29 or AFLW_19, which are made from it by :func:`awing_lib.layouts.convert`.
-        seed: which faces, 0 or more.
+        seed: which faces, 0 to 2**32 - 1; no two seeds have a face in common.
 
     Raises:
-        DataError: a count or seed that is no whole number of at least 0, or another layout.
+        DataError: a count or seed that is no whole number in this range, or another layout.
     """
 
     def __init__(self, count: int, layout: LandmarkLayout = WFLW_98, seed: int = 0) -> None:
         for name, value in (("count", count), ("seed", seed)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-                raise DataError(f"SyntheticFaces: {name} must be a whole number of at least 0, got {value!r}")
+            # NumPy reads larger numbers as several, so that two of them could name one face
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**32:
+                raise DataError(f"SyntheticFaces: {name} must be a whole number from 0 to 2**32 - 1, got {value!r}")
         if layout not in (WFLW_98, IBUG_68, COFW_29, AFLW_19):
             known = "WFLW_98, IBUG_68, COFW_29 or AFLW_19"
             raise DataError(f"SyntheticFaces: layout must be {known}, got {getattr(layout, 'name', layout)!r}")
