@@ -26,6 +26,9 @@ def awing(*arguments):
         ("data", "list"),
         ("data", "check"),
         ("data", "synthesize"),
+        ("train",),
+        ("evaluate",),
+        ("predict",),
     ],
 )
 def test_help_has_an_example(command):
@@ -34,13 +37,13 @@ def test_help_has_an_example(command):
     assert "Example: awing" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["benchmark loss", "data synthesize"])
+@pytest.mark.parametrize("command", ["benchmark loss", "data synthesize", "train", "evaluate", "predict"])
 def test_help_imports_nothing_heavy(command):
     code = (
         "import sys; from awing_lib.cli import app\n"
         f"try: app([*{command.split()}, '--help'])\n"
         "except SystemExit: pass\n"
-        "assert not {'torch', 'numpy', 'matplotlib', 'anywidget', 'cv2', 'h5py', 'tqdm'} & set(sys.modules)"
+        "assert not {'torch', 'numpy', 'matplotlib', 'anywidget', 'cv2', 'h5py', 'tqdm', 'yaml'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
@@ -87,6 +90,7 @@ def test_benchmark_figures_measures_each_figure():
     redraws = {line.split()[0]: int(line.split()[1]) for line in result.stdout.splitlines()[1:]}
     figures = {"LossExplorer", "LossShape", "HeatmapRace", "LayoutViewer", "AugmentationPlayground"}
     figures |= {"PixelTypes", "DecodingPlayground", "WeightMap", "BoundaryMask", "HourglassBuilder"}
+    figures |= {"CedExplorer", "TrainingScrubber"}
     assert set(redraws) == figures and min(redraws.values()) >= 5
 
 
