@@ -62,7 +62,8 @@ class DataRecipe:
     unreadable: Literal["stop", "skip"] = "stop"
     """What an image that cannot be read does: stop the run, or be skipped and counted; the next takes its place."""
     workers: Annotated[int, Within(-1, 256)] = -1
-    """Processes that prepare the batches; 0: none but the run's own; -1: one per core, 8 at most."""
+    """Processes that prepare the batches; 0: none but the run's own; -1: one per core but one, shared among a machine's
+    devices, 8 at most."""
     size: Annotated[int, Within(32, 1024)] = 256
     """Side of the crop in pixels (section 6 of the paper); the maps have a quarter of it."""
     box: Literal["given", "landmarks"] = "given"

@@ -316,10 +316,8 @@ def train(
         # what is left behind; the record is written last, so where there is one the run has reached its end
         with _together(fabric):
             if first:
-                described = recipe.to_dict()
-                if recipe.data.layout:
-                    described["data"]["layout"] = Path(recipe.data.layout).name
-                record = {"recipe": described, "data": _described(root, train_faces, val_faces), "devices": world}
+                record = {"recipe": recipe.to_record(), "data": _described(root, train_faces, val_faces)}
+                record["devices"] = world
                 record |= {"device": device.type, "environment": system, "finished": _now(), "steps": steps}
                 record |= {name: history[name] for name in ("sessions", "epochs", "losses", "skipped")}
                 record["final"] = history["epochs"][-1]
