@@ -9,6 +9,8 @@ are there already, so this command can be stopped and started again.
 """
 
 import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -34,9 +36,20 @@ LOSSES = {
 }
 
 
-def run(recipe: Recipe, root: Path, folder: Path) -> dict:
+def run(recipe: Recipe, root: Path, folder: Path, alone: bool) -> dict:
     """The record of a run, which is gone on with or left alone if it is there already."""
-    return train(recipe, root, folder, resume=(folder / "recipe.yaml").exists())
+    return train(recipe, root, folder, resume=(folder / "recipe.yaml").exists(), progress=alone)
+
+
+def run_all(recipes: dict[Path, Recipe], root: Path, jobs: int) -> dict[Path, dict]:
+    """Folder -> the record of its run, ``jobs`` of them at a time, which share the cores."""
+    threads = max(1, torch.get_num_threads() // jobs)
+    # spawned, not forked: PyTorch's threads do not survive a fork
+    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+        runs = {folder: pool.submit(run, recipe, root, folder, jobs == 1) for folder, recipe in recipes.items()}
+        for folder, each in runs.items():
+            typer.echo(f"{folder}: val NME {each.result()['final']['val_nme']:.2f} %")
+    return {folder: each.result() for folder, each in runs.items()}
 
 
 def test_errors(folder: Path, faces: FaceTable, recipe: Recipe) -> np.ndarray:
@@ -71,53 +84,69 @@ def main(
     rates: Annotated[str, typer.Option(help="Step sizes to choose from.")] = "1e-3,3e-3,1e-2",
     tuning_epochs: Annotated[int, typer.Option(min=1, help="Epochs of the short runs.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each loss.")] = 3,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share the cores.")] = 1,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE")] = None,
 ) -> None:
     base = load_recipe(recipe, parse_settings(settings or ()))
     faces = FaceTable(root, "test")
     people = np.unique(faces.attributes["identity"], return_inverse=True)[1]
+    place = {name: work / name.replace(" + ", "-").lower() for name in LOSSES}
+
+    # a seed that is none of those that results are shown of
+    short = {"epochs": tuning_epochs, "seed": seeds}
+    rates = [float(rate) for rate in rates.split(",")]
+    tuning = {
+        place[name] / f"rate-{rate:g}": base.updated(loss | short | {"learning_rate": rate})
+        for name, loss in LOSSES.items()
+        for rate in rates
+    }
+    tuned = run_all(tuning, root, jobs)
+    tried = {
+        name: {rate: tuned[place[name] / f"rate-{rate:g}"]["final"]["val_nme"] for rate in rates} for name in LOSSES
+    }
+    best = {name: min(tried[name], key=tried[name].get) for name in LOSSES}
+    recipes = {
+        place[name] / f"seed-{seed}": base.updated(loss | {"learning_rate": best[name], "seed": seed})
+        for seed in range(seeds)
+        for name, loss in LOSSES.items()
+    }
+    ran = run_all(recipes, root, jobs)
+
     record = {
         "recipe": base.to_record(),
         "data": {"root": root.resolve().name, "test_faces": len(faces), "test_people": int(people.max()) + 1},
         "environment": environment(),
+        "tuning": {"epochs": tuning_epochs, "rates": rates},
+        "jobs": jobs,
         "mean_shape": bootstrap_interval(mean_shape_errors(root, faces, base), groups=people).as_dict(),
         "losses": {},
     }
     mean_errors = {}
-    for name, loss in LOSSES.items():
-        place = work / name.replace(" + ", "-").lower()
-        tried = {}
-        for rate in map(float, rates.split(",")):
-            # a seed that is none of those that results are shown of
-            short = base.updated(loss | {"learning_rate": rate, "epochs": tuning_epochs, "seed": seeds})
-            tried[rate] = run(short, root, place / f"rate-{rate:g}")["final"]["val_nme"]
-        best = min(tried, key=tried.get)
+    for name in LOSSES:
         rows, errors = [], []
         for seed in range(seeds):
-            folder = place / f"seed-{seed}"
-            ran = run(base.updated(loss | {"learning_rate": best, "seed": seed}), root, folder)
+            folder = place[name] / f"seed-{seed}"
             errors.append(test_errors(folder, faces, base))
             rows.append(
                 {
                     "seed": seed,
-                    "val_nme": ran["final"]["val_nme"],
+                    "val_nme": ran[folder]["final"]["val_nme"],
                     "test_nme": 100 * errors[-1].mean(),
                     "test_fr10": 100 * failure_rate(errors[-1]),
                     "test_auc10": area_under_curve(errors[-1]),
-                    "seconds": sum(session["seconds"] for session in ran["sessions"]),
-                    "threads": torch.get_num_threads(),
+                    "seconds": sum(session["seconds"] for session in ran[folder]["sessions"]),
                 }
             )
         mean_errors[name] = np.mean(errors, 0)  # (N,) over the seeds
         nme = bootstrap_interval(mean_errors[name], groups=people)
-        record["losses"][name] = {"rates": tried, "rate": best, "seeds": rows, "nme": nme.as_dict()}
-        typer.echo(f"{name}: rate {best:g}, test NME over {seeds} seeds {100 * nme.value:.2f} %")
-        record["differences"] = {
-            f"{one} - {other}": paired_difference(mean_errors[one], mean_errors[other], groups=people).as_dict()
-            for number, one in enumerate(mean_errors)
-            for other in list(mean_errors)[:number]
-        }
-        write_bytes(out, (json.dumps(record, indent=1) + "\n").encode())
+        record["losses"][name] = {"rates": tried[name], "rate": best[name], "seeds": rows, "nme": nme.as_dict()}
+        typer.echo(f"{name}: rate {best[name]:g}, test NME over {seeds} seeds {100 * nme.value:.2f} %")
+    record["differences"] = {
+        f"{one} - {other}": paired_difference(mean_errors[one], mean_errors[other], groups=people).as_dict()
+        for number, one in enumerate(mean_errors)
+        for other in list(mean_errors)[:number]
+    }
+    write_bytes(out, (json.dumps(record, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":
