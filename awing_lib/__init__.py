@@ -31,6 +31,8 @@ _PUBLIC = {
     "Recipe": "recipes",
     "load_recipe": "recipes",
     "FaceAligner": "inference",
+    "export_onnx": "export",
+    "numpy_landmarks": "export",
     "predict_faces": "dataset_prediction",
     "evaluate": "evaluation",
     "train": "training",

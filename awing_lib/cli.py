@@ -31,6 +31,12 @@ data = typer.Typer(
 app.add_typer(data, name="data")
 
 
+_RecordOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Add the table to this record of the machine.")
+]
+_NameOption = Annotated[str | None, typer.Option("--as", metavar="NAME", help="What the record calls the table.")]
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from awing_lib import __version__
@@ -56,6 +62,10 @@ def benchmark_loss(
     shape: Annotated[str, typer.Option(help="Batch x channels x height x width of the heatmaps.")] = "8x69x64x64",
     repeats: Annotated[int, typer.Option(min=3, max=1000, help="Timed runs of each variant; the median counts.")] = 15,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    weights: Annotated[bool, typer.Option("--weights", help="With a map of weights, as in training.")] = False,
+    compile: Annotated[bool, typer.Option("--compile", help="Also the formula under torch.compile.")] = False,
+    json: _RecordOption = None,
+    name: _NameOption = None,
 ) -> None:
     """Time and memory of the loss, forward plus backward, against the formula as written.
 
@@ -63,7 +73,10 @@ def benchmark_loss(
     """
     from awing_lib.benchmarks import loss_table
 
-    typer.echo(loss_table(_shape(shape), repeats, _device(device)))
+    sizes, device = _shape(shape), _device(device)
+    floors = _floors(json, device)
+    how = {"weighted": weights, "compiled": compile, "floors": floors, "progress": _rounds}
+    _report(loss_table(sizes, repeats, device, **how), json, name)
 
 
 @benchmark.command("figures")
@@ -86,14 +99,22 @@ def benchmark_figures(
 def benchmark_data(
     photo: Annotated[int, typer.Option(min=64, max=4096, help="Side of the photo that is cropped, pixels.")] = 512,
     repeats: Annotated[int, typer.Option(min=3, max=1000, help="Timed runs of each variant; the median counts.")] = 15,
+    images_per_second: Annotated[
+        float | None,
+        typer.Option(min=1e-3, max=1e9, help="What a device takes while it trains: how long does it wait for workers?"),
+    ] = None,
+    json: _RecordOption = None,
+    name: _NameOption = None,
 ) -> None:
     """Augmented 256x256 samples per second on one core, and what decoding, warping and the rest take of it.
 
-    Example: awing benchmark data --photo 512 --repeats 15
+    Example: awing benchmark data --photo 512 --images-per-second 300
     """
     from awing_lib.benchmarks import data_table
 
-    typer.echo(data_table(photo, repeats))
+    floors = _floors(json, "cpu", 1)
+    how = {"images_per_second": images_per_second, "floors": floors, "progress": _rounds}
+    _report(data_table(photo, repeats, **how), json, name)
 
 
 @benchmark.command("targets")
@@ -101,6 +122,8 @@ def benchmark_targets(
     batch: Annotated[int, typer.Option(min=1, max=1024, help="Faces in a batch.")] = 16,
     repeats: Annotated[int, typer.Option(min=3, max=1000, help="Timed runs of each variant; the median counts.")] = 9,
     device: Annotated[str, typer.Option(help="cpu or cuda, for ours; the others run on the CPU.")] = "cpu",
+    json: _RecordOption = None,
+    name: _NameOption = None,
 ) -> None:
     """Heatmaps, boundary and weights of a batch of faces, against making them one face at a time; one CPU thread.
 
@@ -109,10 +132,159 @@ def benchmark_targets(
     from awing_lib.benchmarks import targets_table
 
     device = _device(device)
+    floors = _floors(json, device, 1)
     try:
-        typer.echo(targets_table(batch, repeats, device))
+        table = targets_table(batch, repeats, device, floors=floors, progress=_rounds)
     except RuntimeError as error:
         raise _bad(str(error)) from error
+    _report(table, json, name)
+
+
+@benchmark.command("train")
+def benchmark_train(
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Shipped recipe or YAML file; if left out, nano-synthetic on a CPU, paper-table on a GPU."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; as often as you like.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=2, max=4096, help="Images in a step.")] = 16,
+    steps: Annotated[int, typer.Option(min=3, max=10_000, help="Timed steps of each row; the median counts.")] = 10,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    channels_last: Annotated[bool, typer.Option(help="A row with channels_last.")] = True,
+    bf16: Annotated[bool | None, typer.Option(help="A row with bf16 autocast; on a GPU if left out.")] = None,
+    compile: Annotated[bool | None, typer.Option(help="A row with torch.compile; on a GPU if left out.")] = None,
+    fused: Annotated[bool | None, typer.Option(help="A row with the fused loss; on a GPU if left out.")] = None,
+    check_steps: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Train first and last row so many steps, and compare the losses.")
+    ] = 0,
+    profile: Annotated[bool, typer.Option("--profile", help="Say what the time of the last row goes to.")] = False,
+    json: _RecordOption = None,
+    name: _NameOption = None,
+) -> None:
+    """Images per second of one training step, from eager float32 up; each row makes one more thing faster.
+
+    Example: awing benchmark train --recipe nano-synthetic --batch 16 --steps 10 --check-steps 50
+    """
+    device = _device(device)
+    chosen = _speed_recipe(recipe, settings, device)
+    ladder = {"channels_last": channels_last, "bf16": bf16, "compiled": compile, "fused": fused}
+    looks = {"check_steps": check_steps, "profile": profile}
+    _report(_train_table(chosen, batch, steps, device, _floors(json, device), **ladder, **looks), json, name)
+
+
+@benchmark.command("all")
+def benchmark_all(
+    json: Annotated[
+        Path, typer.Option("--json", metavar="FILE", help="The record of this machine; it is made or added to.")
+    ],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Shipped recipe or YAML file; if left out, nano-synthetic on a CPU, paper-table on a GPU."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; as often as you like.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    compile: Annotated[bool | None, typer.Option(help="With torch.compile; on a GPU if left out.")] = None,
+    check_steps: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Train first and last row so many steps, and compare the losses.")
+    ] = 0,
+    profile: Annotated[bool, typer.Option("--profile", help="Say what the time of a training step goes to.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Tiny sizes: to see that all works, not how fast.")] = False,
+) -> None:
+    """Loss, targets, training step and data in one go, into one record.
+
+    On a GPU the record also has the tables loss-weighted and loss-large.
+
+    Example: awing benchmark all --json data/results/speed-cpu.json
+    """
+    from awing_lib.benchmarks import data_table, loss_table, targets_table
+
+    device = _device(device)
+    chosen = _speed_recipe(recipe, settings, device)
+    gpu = device == "cuda"
+    losses = {"loss": ((32, 99, 64, 64) if gpu else (8, 69, 64, 64), False)}
+    if gpu:
+        losses |= {"loss-weighted": ((32, 99, 64, 64), True), "loss-large": ((128, 99, 64, 64), False)}
+    if quick:
+        losses = {name: ((1, 2, 16, 16), weighted) for name, (_, weighted) in losses.items()}
+    repeats, batch, steps, photo = (3, 2, 3, 64) if quick else (15, 16, 10, 512)
+    for name, (shape, weighted) in losses.items():
+        how = {"weighted": weighted, "compiled": gpu if compile is None else compile}
+        table = loss_table(shape, repeats, device, **how, floors=_floors(json, device), progress=_rounds)
+        _report(table, json, name)
+    try:
+        table = targets_table(batch, repeats, device, floors=_floors(json, device, 1), progress=_rounds)
+    except RuntimeError as error:
+        raise _bad(str(error)) from error
+    _report(table, json)
+    looks = {"compiled": compile, "check_steps": check_steps, "profile": profile}
+    table = _train_table(chosen, batch, steps, device, _floors(json, device), **looks)
+    _report(table, json)
+    fastest = max(row.more["images_per_second"] for row in table.rows)
+    _report(data_table(photo, repeats, images_per_second=fastest, floors=_floors(json, "cpu", 1)), json)
+
+
+def _speed_recipe(recipe: str | None, settings: list[str] | None, device: str):
+    """The recipe whose training step is measured."""
+    from awing_lib import recipes
+    from awing_lib.errors import AwingError
+
+    recipe = recipe or ("paper-table" if device == "cuda" else "nano-synthetic")
+    try:
+        return recipes.load_recipe(recipe, recipes.parse_settings(settings or ()))
+    except AwingError as error:
+        raise _bad(str(error)) from error
+
+
+def _train_table(recipe, batch: int, steps: int, device: str, floors, **options):
+    """The table of the training step, with what may go wrong said in a line."""
+    import torch
+
+    from awing_lib.benchmarks import train_table
+    from awing_lib.errors import AwingError
+
+    try:
+        return train_table(recipe, batch, steps, device, floors=floors, progress=_rounds, **options)
+    except AwingError as error:
+        raise _bad(str(error)) from error
+    except torch.cuda.OutOfMemoryError as error:
+        raise _bad("the GPU has too little memory for this; a smaller --batch needs less") from error
+
+
+def _floors(record: Path | None, device: str, threads: int | None = None):
+    """What the device can do: as the record has it, so that all its tables are held to the same, or measured now."""
+    import torch
+
+    from awing_lib.benchmarks import measure_floors
+    from awing_lib.benchmarks.record import known_floors
+    from awing_lib.errors import AwingError
+
+    try:
+        known = known_floors(record) if record else {}
+    except AwingError as error:
+        raise _bad(str(error)) from error
+    key = device if device == "cuda" else f"{device}-{threads or torch.get_num_threads()}"
+    return known.get(key) or measure_floors(device, threads)
+
+
+def _report(table, record: Path | None, name: str | None = None) -> None:
+    """Print what a benchmark has measured, and add it to the record."""
+    from awing_lib.benchmarks import add_table
+    from awing_lib.errors import AwingError
+
+    typer.echo(table.as_text())
+    if record:
+        try:
+            add_table(record, table, name)
+        except (AwingError, OSError) as error:
+            raise _bad(str(error)) from error
+
+
+def _rounds(items):
+    return _progress(items, unit="round", leave=False)
 
 
 @data.command("list")
@@ -140,6 +312,9 @@ def data_check(
     root: Annotated[
         Path, typer.Argument(metavar="ROOT", help="The folder of the data set, called ROOT by awing data list.")
     ],
+    layout: Annotated[
+        Path | None, typer.Option(metavar="YAML", help="What the points of a table are, if no known layout.")
+    ] = None,
 ) -> None:
     """Open every split, decode every image, compare the numbers with the official ones, list what is wrong.
 
@@ -148,12 +323,19 @@ def data_check(
     Example: awing data check wflw data/wflw
     """
     from awing_lib.datasets.catalogue import CATALOGUE, examine
+    from awing_lib.layouts import LandmarkLayout, LayoutError
 
     if name not in CATALOGUE:
         raise _bad(f"data set {name!r} is unknown; there are {', '.join(CATALOGUE)}")
     if not os.path.isdir(root):
         raise _bad(f"{root}: {'is not a folder' if os.path.exists(root) else 'does not exist'}")
-    problems = examine(name, root, lambda indices, split: _progress(indices, desc=split), typer.echo)
+    if layout and name != "table":
+        raise _bad(f"--layout is for a table; {name} has its own")
+    try:
+        known = LandmarkLayout.from_yaml(layout) if layout else None
+    except LayoutError as error:
+        raise _bad(str(error)) from error
+    problems = examine(name, root, lambda indices, split: _progress(indices, desc=split), typer.echo, layout=known)
     for problem in problems:
         typer.echo(problem)
     if problems:
@@ -290,8 +472,11 @@ def evaluate(
     try:
         loaded = dataset_prediction.load_models(models or [])
         known = LandmarkLayout.from_yaml(layout) if layout else None
-        if known is None and loaded and (dataset == "synthetic" or loaded[0][2].layout.name not in LAYOUTS):
-            known = loaded[0][2].layout  # a table's columns do not say what a layout of one's own is
+        found_by = [info.layout for _, _, info in loaded]
+        if known is None and loaded and dataset == "synthetic":
+            known = min(found_by, key=lambda each: each.count)  # what the others find is converted to it
+        elif known is None and loaded and found_by[0].name not in LAYOUTS:
+            known = found_by[0]  # a table's columns do not say what a layout of one's own is
         chosen = {"layout": known, "count": count} | ({} if seed is None else {"seed": seed})
         photos, custom = customs.open_faces(dataset, data, split, **chosen)
         tables = [(path, *prediction_files.read_predictions(path, photos)) for path in predictions or []]
@@ -409,7 +594,8 @@ def train_command(
     if device == "cuda":
         _device(device)
 
-    from awing_lib.training import Elsewhere, Interrupted, train
+    from awing_lib.run_devices import Elsewhere
+    from awing_lib.training import Interrupted, train
 
     first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"  # of several processes, one speaks
     here = int(os.environ.get("LOCAL_WORLD_SIZE", devices))  # under torchrun, what that was told
@@ -511,6 +697,71 @@ def predict(
         typer.echo(f"{summary.faces} faces in {summary.pictures} pictures{empty}: {table or out}")
     if summary.problems:
         raise typer.Exit(1)
+
+
+@app.command("export")
+def export_command(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model file, the folder of a run, or faces68 or faces68-nano.")
+    ],
+    out: Annotated[
+        Path | None, typer.Argument(metavar="[OUT.onnx]", help="File to write; MODEL's name, here, if left out.")
+    ] = None,
+    batch: Annotated[str, typer.Option(help="How many faces at once: any, or fixed to one.")] = "any",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Convolutions in 8 bits; says by how much that moves the landmarks.")
+    ] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(metavar="ROOT", help="For --int8: a table of faces like those to come; else synthetic ones."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write a model as an ONNX file that says how to use it, and check that it finds what PyTorch finds.
+
+    In its metadata: how a face becomes its input and its heatmaps become landmarks, in words and as a NumPy function.
+
+    Example: awing export faces68-nano nano.onnx
+    """
+    if batch not in ("any", "fixed"):
+        raise _bad(f"--batch must be any or fixed, got {batch!r}")
+    if calibrate and not int8:
+        raise _bad("--calibrate is for --int8")
+
+    from awing_lib import export
+    from awing_lib.dataset_prediction import load_models
+    from awing_lib.datasets.opening import open_dataset
+    from awing_lib.errors import AwingError
+    from awing_lib.layouts import LAYOUTS
+
+    try:
+        name, network, info = load_models([model])[0]
+        out = out or Path(f"{name}.onnx")
+        if out.exists() and not overwrite:
+            raise _bad(f"{out} exists; --overwrite replaces it")
+        if not out.absolute().parent.is_dir():
+            raise _bad(f"{out}: there is no folder {out.absolute().parent}")
+        layout = None if info.layout.name in LAYOUTS else info.layout  # a table's columns do not say one's own
+        written = export.export_onnx(
+            network,
+            out,
+            info=info,
+            dynamic_batch=batch == "any",
+            int8=int8,
+            calibration=open_dataset("table", calibrate, layout=layout) if calibrate else None,
+            say=lambda step: typer.echo(f"{step} ...", err=True),
+        )
+    except (AwingError, OSError) as error:
+        raise _bad(str(error)) from error
+    typer.echo(f"{out}: {written.bytes / 1e6:.2f} MB, opset {written.opset}")
+    for each, shape in {**written.inputs, **written.outputs}.items():
+        typer.echo(f"  {each} ({', '.join(map(str, shape))})")
+    if int8:
+        typer.echo(f"  8 bits move the landmarks by {written.shift:.2f} of the crop's {info.size} pixels, on average")
+    elif written.difference is None:
+        typer.echo("  not compared with PyTorch, since onnxruntime is missing; pip install 'awing-lib[export]'")
+    else:
+        typer.echo(f"  heatmaps differ from PyTorch's by at most {written.difference:.1g}")
 
 
 def _figures():

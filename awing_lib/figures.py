@@ -618,18 +618,25 @@ def worst_and_best_faces(worst, best, *, columns: int = 4, side: float = 1.8) ->
     figure, axes = new_figure(side * columns, (side + 0.3) * len(lines), nrows=len(lines), ncols=columns, squeeze=False)
     for panel in axes.flat:
         panel.set_axis_off()
-    truth = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": "#ffb000"}
-    found = {"marker": "o", "markerfacecolor": "#5cc4ff", "markeredgecolor": "#1b1b1f"}
     for row, (kind, faces) in zip(axes, lines, strict=True):
         for panel, (image, target, predicted, error) in zip(row, faces, strict=False):
-            height, width = image.shape[:2]
-            panel.imshow(image, interpolation="none")
-            panel.plot(*np.stack([target, predicted], 1).T, color="#ffffff", linewidth=0.6)  # one line a landmark
-            for points, style in ((target, truth), (predicted, found)):
-                panel.plot(*points.T, linestyle="", markersize=0.8 + 0.8 * side, markeredgewidth=0.4, **style)
-            panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+            _draw_found(panel, image, target, predicted, 0.8 + 0.8 * side)
             panel.set_title(f"{kind}: {100 * error:.1f} %" if np.isfinite(error) else "not found", fontsize=10)
     return figure
+
+
+def _draw_found(panel, image: np.ndarray, target: np.ndarray, predicted: np.ndarray, size: float) -> None:
+    """A photo with its landmarks (L, 2) hollow where they are, filled where they were found, and a line between."""
+    height, width = image.shape[:2]
+    panel.imshow(image, interpolation="none")
+    # from each truth to its prediction, all as one line with gaps, which takes a fifth of the bytes of many lines
+    joined = np.stack([target, predicted, np.full_like(target, np.nan)], 1).reshape(-1, 2)
+    panel.plot(*joined.T, color="#ffffff", linewidth=0.6)
+    truth = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": "#ffb000"}
+    found = {"marker": "o", "markerfacecolor": "#5cc4ff", "markeredgecolor": "#1b1b1f"}
+    for points, style in ((target, truth), (predicted, found)):
+        panel.plot(*points.T, linestyle="", markersize=size, markeredgewidth=0.4, **style)
+    panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
 def landmark_errors_on_face(shape: np.ndarray, errors: dict[str, np.ndarray]) -> Figure:
@@ -869,4 +876,188 @@ def numbered_faces(images, landmarks, titles, *, layout: LandmarkLayout, columns
             if np.isfinite(place).all():
                 look = {"fontsize": 9, "color": "#ffffff", "path_effects": rim}
                 panel.annotate(str(index), place, (3, 2), textcoords="offset points", **look)
+    return figure
+
+
+def intervals_and_seeds(intervals: dict[str, Interval], seeds: dict[str, list[float]], xlabel: str) -> Figure:
+    """Means over runs, with an interval each, and the single runs as rings below it; fractions, drawn in per cent.
+
+    If anything is below 0, these are differences, and a line marks 0.
+
+    Args:
+        intervals: name -> mean over the runs, with its interval.
+        seeds: name -> the value of each run.
+        xlabel: what the axis shows.
+    """
+    figure, axes = new_figure(5.2, 0.5 * len(intervals) + 1.3)
+    places = np.arange(len(intervals))
+    value, low, high = (
+        100 * np.array([getattr(each, end) for each in intervals.values()]) for end in ("value", "low", "high")
+    )
+    axes.hlines(places - 0.12, low, high, color=BLUE, lw=3, label="interval by person")
+    axes.plot(value, places - 0.12, "o", markersize=6, color=BLUE, label="mean of the seeds")
+    single = [(100 * each, place + 0.2) for place, name in zip(places, intervals, strict=True) for each in seeds[name]]
+    axes.plot(*zip(*single, strict=True), "o", markersize=6, color=RED, fillstyle="none", mew=1.5, label="single seeds")
+    ends = np.concatenate([low, high, [x for x, _ in single]])
+    if ends.min() < 0:
+        axes.axvline(0, color=_INK, linewidth=1)
+    axes.set(xlabel=xlabel, yticks=places, yticklabels=list(intervals), ylim=(len(intervals) - 0.5, -0.6))
+    axes.locator_params(axis="x", nbins=6)  # more of them would touch where differences are below -10
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+# Parts of a bar in their order, with hatches: colour alone does not tell parts apart for everybody.
+_PART_STYLES = [(RED, ""), (BLUE, "///"), (AMBER, "---"), (GREEN, "\\\\\\"), (PURPLE, "xxx")]
+
+
+def speed_ladder(rows: list[dict], names: list[str] | None = None, title: str = "") -> Figure:
+    """Times of a benchmark relative to its baseline, one bar a row, divided into its shares.
+
+    Args:
+        rows: of a table in the record of the benchmarks: each has ``name``, ``seconds`` and ``ratio``, and may have
+            ``floor_seconds`` and ``more["shares"]``, without which its bar is one piece.
+        names: the rows to show, in this order, those that were not measured included; None: the measured ones.
+        title: above the figure.
+
+    A stroke beside or in a bar is the floor: the time that the machine's memory or arithmetic needs at least.
+    """
+    measured = {row["name"]: row for row in rows}
+    names = list(measured) if names is None else names
+    figure, axes = new_figure(5.6, 1.7 + 0.42 * len(names))
+    figure.suptitle(title, fontsize=11)
+    parts = list(dict.fromkeys(part for row in rows for part in row.get("more", {}).get("shares") or {}))
+    for place, name in enumerate(names):
+        if name not in measured:
+            axes.annotate("not measured", (0, place), (5, 0), textcoords="offset points", va="center", style="italic")
+            continue
+        row = measured[name]
+        end = 0.0
+        for part, share in (row.get("more", {}).get("shares") or {None: 1.0}).items():
+            color, hatch = (BLUE, "") if part is None else _PART_STYLES[parts.index(part)]
+            style = {"color": color, "hatch": hatch, "edgecolor": _INK, "linewidth": 0.5, "height": 0.66}
+            axes.barh(place, share * row["ratio"], left=end, **style)
+            end += share * row["ratio"]
+        if row.get("floor_seconds") is not None:
+            floor = row["floor_seconds"] / row["seconds"] * row["ratio"]
+            axes.vlines(floor, place - 0.45, place + 0.45, color=_INK, linewidth=2.5)
+            end = max(end, floor)
+        faster = "" if row["ratio"] == 1 else f"{1 / row['ratio']:.3g}×"
+        axes.annotate(faster, (end, place), (6, 0), textcoords="offset points", va="center")
+    axes.set(
+        xlabel="time, that of the row marked 1 is 1", yticks=range(len(names)), ylim=(len(names) - 0.4, -0.6), xlim=0
+    )
+    axes.set_yticklabels([f"{name} (1)" if measured.get(name, {}).get("ratio") == 1 else name for name in names])
+    axes.margins(x=0.16)
+    patches = [
+        mpl.patches.Patch(facecolor=color, hatch=hatch, edgecolor=_INK, linewidth=0.5, label=part)
+        for part, (color, hatch) in zip(parts, _PART_STYLES, strict=False)
+    ]
+    if any(measured.get(name, {}).get("floor_seconds") is not None for name in names):
+        patches.append(mpl.lines.Line2D([], [], color=_INK, linewidth=2.5, label="floor"))
+    if patches:
+        axes.legend(handles=patches, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=10)
+    return figure
+
+
+def roofline(floors: dict, rows: dict[str, dict], title: str = "") -> Figure:
+    """Operations a second over operations a byte: the roof of a machine, and what was measured under it.
+
+    Args:
+        floors: what a record of the benchmarks says of the machine: ``bytes_per_second``, and
+            ``operations_per_second`` of each precision.
+        rows: label -> row of such a record, at most ten; those without ``bytes`` or ``operations`` are not drawn. A
+            thin line goes from each point up to the roof of the row's ``precision``.
+        title: above the figure.
+    """
+    figure, axes = new_figure(5.6, 4.8)
+    figure.suptitle(title, fontsize=11)
+    bandwidth, peaks = floors["bytes_per_second"], floors["operations_per_second"]
+    shown = {label: row for label, row in rows.items() if row.get("bytes") and row.get("operations")}
+    places = [row["operations"] / row["bytes"] for row in shown.values()]
+    places += [peak / bandwidth for peak in peaks.values()]
+    low, high = min(places) / 3, max(places) * 6
+    highest_first, above = sorted(peaks.items(), key=lambda item: -item[1]), np.inf
+    for (precision, peak), dash in zip(highest_first, ("-", "--", ":"), strict=False):
+        ridge = peak / bandwidth
+        axes.plot([low, ridge, high], [low * bandwidth, peak, peak], color=_INK, linestyle=dash, linewidth=1.5)
+        axes.plot([low, ridge], [peak, peak], color=_INK, linewidth=0.5, alpha=0.5)  # from its name to the roof
+        # under its line where the line above is near
+        shift, side = ((2, 3), "bottom") if above > 2.5 * peak else ((2, -4), "top")
+        name = f"{precision}, {_rate(peak)}"
+        axes.annotate(name, (low, peak), shift, textcoords="offset points", va=side, fontsize=10)
+        above = peak
+    for index, (label, row) in enumerate(shown.items()):
+        intensity, rate = row["operations"] / row["bytes"], row["operations"] / row["seconds"]
+        color = MODEL_STYLES[index % 5]["color"]
+        style = {"marker": "osD^vP*Xhp"[index], "markersize": 9, "linestyle": "", "markeredgecolor": _INK}
+        # a row's precision can be one of which the machine's rate is not known: then the best of those known
+        roof = min(intensity * bandwidth, peaks.get(row["precision"], max(peaks.values())))
+        axes.plot([intensity, intensity], [rate, roof], color=color, linewidth=1, zorder=1)
+        axes.plot(intensity, rate, color=color, label=label, markeredgewidth=0.5, **style)
+    axes.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="operations a second", xlim=(low, high))
+    axes.minorticks_off()
+    if shown:
+        figure.legend(loc="outside lower center", ncols=2, fontsize=10)
+    return figure
+
+
+def _rate(operations: float) -> str:
+    size, unit = (1e12, "TFLOP/s") if operations >= 1e12 else (1e9, "GFLOP/s")
+    return f"{operations / size:.3g} {unit}"
+
+
+def found_faces(faces, titles, *, columns: int = 3, side: float = 2.4) -> Figure:
+    """Faces with what a network found on them, as figure 7 of the paper has them, and here with the truth as well.
+
+    Args:
+        faces: as :func:`awing_lib.evaluation.face_crops` gives them: image (H, W, 3) uint8, truth (L, 2) and prediction
+            (L, 2) in its pixels, error (a fraction). The truth is hollow, the prediction filled.
+        titles: what each face shows; its error is written after it.
+        columns: faces in a row.
+        side: size of a face, inches. Display with :func:`show_photos`.
+    """
+    rows = -(-len(faces) // columns)
+    figure, axes = new_figure(side * columns, (side + 0.35) * rows, nrows=rows, ncols=columns, squeeze=False)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for panel, (image, target, predicted, error), title in zip(axes.flat, faces, titles, strict=False):
+        _draw_found(panel, image, target, predicted, 0.8 + 0.8 * side)
+        panel.set_title(f"{title}\n{100 * error:.1f} %", fontsize=14)  # a telephone shows the figure half as large
+    return figure
+
+
+def faces_above_heatmaps(images, heatmaps, titles) -> Figure:
+    """Crops of a face, and below each the heatmaps that a network has for it, as figure 2 of the paper has them.
+
+    Args:
+        images: crops (S, S, 3) uint8.
+        heatmaps: for each crop (L, h, w); the maximum over the landmarks is drawn, on one scale from 0 to 1.
+        titles: what to write above each crop. Display with :func:`show_photos`.
+    """
+    figure, axes = new_figure(2.4 * len(images), 5.3, nrows=2, ncols=len(images), squeeze=False)
+    for (above, below), image, maps, title in zip(axes.T, images, heatmaps, titles, strict=True):
+        above.imshow(image, interpolation="none")
+        above.set_title(title, fontsize=14)
+        below.imshow(maps.max(0), vmin=0, vmax=1, cmap="magma", interpolation="nearest")
+        for panel in (above, below):
+            panel.set_axis_off()
+    return figure
+
+
+def layout_rows(images, rows: dict[str, tuple[LandmarkLayout, list[np.ndarray]]]) -> Figure:
+    """The same faces once for each layout, as figures 9 and 10 of the paper have rows for each data set.
+
+    Args:
+        images: F photos (H, W, 3) uint8.
+        rows: name of the row -> its layout, and for each photo its landmarks (L, 2), pixels. Display with
+            :func:`show_photos`.
+    """
+    count = len(images)
+    figure, axes = new_figure(1.8 * count + 0.3, 1.85 * len(rows), nrows=len(rows), ncols=count, squeeze=False)
+    for line, (name, (layout, landmarks)) in zip(axes, rows.items(), strict=True):
+        for panel, image, points in zip(line, images, landmarks, strict=True):
+            draw_face(panel, image, points, layout=layout)
+            panel.images[0].set_interpolation("none")  # as it is, for screens with more pixels than a figure has
+        line[0].text(-0.04, 0.5, name, transform=line[0].transAxes, rotation=90, va="center", ha="right", fontsize=13)
     return figure

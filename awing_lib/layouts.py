@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from awing_lib.errors import AwingError
+from awing_lib.strict_yaml import read_yaml
 
 NORMALIZER_KINDS = ("inter-ocular", "inter-pupil", "box")
 
@@ -164,8 +164,10 @@ class LandmarkLayout:
         """
         path = Path(path)
         try:
-            fields = yaml.safe_load(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            fields = read_yaml(path)
+        except OSError as error:
+            raise LayoutError(f"{path}: cannot be read: {error.strerror}") from error
+        except ValueError as error:
             raise LayoutError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
         if not isinstance(fields, dict):
             raise LayoutError(f"{path}: expected fields such as name and points, found {type(fields).__name__}")

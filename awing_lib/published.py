@@ -1,11 +1,85 @@
-"""What one row of a published table can be: NME, failure rate and AUC bind each other.
+"""Published results, and what one row of a published table can be: NME, failure rate and AUC bind each other.
 
 All are fractions, as in :mod:`awing_lib.metrics`.
 """
 
 import math
+from dataclasses import dataclass
 
 from awing_lib.metrics import check_fraction
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """What others report of one model on one set of faces. NME by the eye corners, failures and AUC at 10 %."""
+
+    model: str
+    faces: str
+    """Data set and part of its test faces, such as "WFLW pose"."""
+    nme: float
+    failure_rate: float | None = None
+    auc: float | None = None
+    source: str = "wang2019adaptive"
+    """Key in the book's bibliography."""
+    second_hand: bool = False
+    """We read it where others quote it."""
+
+
+_WFLW_PARTS = ("full", "pose", "expression", "illumination", "make-up", "occlusion", "blur")
+_WFLW = {  # NME %, failures %, AUC; the table of results in the official repository
+    "LAB": (
+        (5.27, 10.24, 5.51, 5.23, 5.15, 6.79, 6.32),
+        (7.56, 28.83, 6.37, 6.73, 7.77, 13.72, 10.74),
+        (0.5323, 0.2345, 0.4951, 0.5433, 0.5394, 0.4490, 0.4630),
+    ),
+    "Wing": (
+        (5.11, 8.75, 5.36, 4.93, 5.41, 6.37, 5.81),
+        (6.00, 22.70, 4.78, 4.30, 7.77, 12.50, 7.76),
+        (0.5504, 0.3100, 0.4959, 0.5408, 0.5582, 0.4885, 0.4918),
+    ),
+    "AWing": (
+        (4.36, 7.38, 4.58, 4.32, 4.27, 5.19, 4.96),
+        (2.84, 13.50, 2.23, 2.58, 2.91, 5.98, 3.75),
+        (0.5719, 0.3120, 0.5149, 0.5777, 0.5715, 0.5022, 0.5120),
+    ),
+    "AWing, true boxes": (
+        (4.21, 7.21, 4.46, 4.23, 4.02, 4.99, 4.82),
+        (2.04, 9.20, 1.27, 2.01, 0.97, 4.21, 2.72),
+        (0.5895, 0.3337, 0.5718, 0.5958, 0.6017, 0.5275, 0.5393),
+    ),
+}
+PUBLISHED_RESULTS = (
+    *(
+        PublishedResult(model, f"WFLW {part}", round(nme / 100, 6), round(failed / 100, 6), auc)
+        for model, rows in _WFLW.items()
+        for part, nme, failed, auc in zip(_WFLW_PARTS, *rows, strict=True)
+    ),
+    PublishedResult("AWing", "300W common", 0.0272, second_hand=True),
+    PublishedResult("AWing", "300W challenging", 0.0452, second_hand=True),
+    PublishedResult("AWing", "300W full", 0.0307, second_hand=True),
+    # the paper's ablation, with the boxes of the true landmarks; its last rung is "AWing, true boxes"
+    PublishedResult("ablation: MSE", "WFLW full", 0.0539, second_hand=True),
+    PublishedResult("ablation: AWing", "WFLW full", 0.0465, second_hand=True),
+    PublishedResult("ablation: AWing + weights", "WFLW full", 0.0430, second_hand=True),
+    # one recipe for another network, HRNetV2-W18, in which the loss or the way of reading a map is exchanged
+    PublishedResult("mmpose: MSE", "WFLW full", 0.0406, source="mmpose2020"),
+    PublishedResult("mmpose: AWing", "WFLW full", 0.0402, source="mmpose2020"),
+    PublishedResult("mmpose: DARK", "WFLW full", 0.0398, source="mmpose2020"),
+)
+"""What the book puts beside its own results. Each holds for its own faces, crops and network."""
+
+
+def published_result(model: str, faces: str = "WFLW full") -> PublishedResult:
+    """The published result of a model on some faces.
+
+    Raises:
+        ValueError: there is none; the message says which there are.
+    """
+    found = [row for row in PUBLISHED_RESULTS if (row.model, row.faces) == (model, faces)]
+    if not found:
+        known = ", ".join(sorted({row.model for row in PUBLISHED_RESULTS if row.faces == faces})) or "none"
+        raise ValueError(f"no published result of {model!r} on {faces!r}; models with one there: {known}")
+    return found[0]
 
 
 def auc_bounds(

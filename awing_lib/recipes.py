@@ -17,7 +17,7 @@ import yaml
 
 from awing_lib.errors import AwingError
 from awing_lib.fields import Within, check_fields, nearest, shown
-from awing_lib.layouts import AFLW_19, COFW_29, IBUG_68, WFLW_98, LandmarkLayout
+from awing_lib.layouts import AFLW_19, COFW_29, IBUG_68, LAYOUTS, WFLW_98, LandmarkLayout
 from awing_lib.strict_yaml import parse_yaml, read_yaml
 from awing_lib.transforms import Augmentation, CropProtocol
 
@@ -53,10 +53,15 @@ class DataRecipe:
     layout: str | None = None
     """YAML file of a layout of one's own, for a table; None: what the data set has. In a recipe's file it is named as
     seen from there."""
+    points: Annotated[int, Within(19, 98)] | None = None
+    """Train on fewer points than the data set marks, 68, 29 or 19 (:func:`awing_lib.layouts.convert`); for "wflw" and
+    "synthetic", which have 98. None: all that it has."""
     faces: Annotated[int, Within(1, 10_000_000)] = 7500
     """How many faces to make for training; for "synthetic" only."""
     val_faces: Annotated[int, Within(1, 10_000_000)] = 500
     """How many for validation, from another seed; for "synthetic" only."""
+    synthetic_faces: Annotated[int, Within(0, 10_000_000)] = 0
+    """How many faces to make and mix into those of another data set for training, marked as those are."""
     cache: bool = False
     """Keep each image in memory once it has been read: for data sets that fit, and for faces made to order."""
     unreadable: Literal["stop", "skip"] = "stop"
@@ -77,6 +82,16 @@ class DataRecipe:
 
     def __post_init__(self) -> None:
         check_fields(self, RecipeError)
+        if self.points is not None:
+            counts = [layout.count for layout in LAYOUTS.values()]
+            if self.points not in counts:
+                raise RecipeError(f"points must be one of {', '.join(map(str, counts))}, or null, got {self.points}")
+            if DATASET_LAYOUTS[self.dataset] is not WFLW_98:
+                raise RecipeError(f"points is for wflw and synthetic, which have 98; {self.dataset} has its own")
+        if self.synthetic_faces and self.dataset == "synthetic":
+            raise RecipeError("synthetic_faces are mixed into another data set; of synthetic, faces says how many")
+        if self.synthetic_faces and self.layout is not None:
+            raise RecipeError("synthetic_faces have 98, 68, 29 or 19 points, and not those of a layout of one's own")
         if self.layout is None:
             return
         if self.dataset != "table":

@@ -16,7 +16,7 @@ _PACKAGES = ("torch", "numpy", "opencv-python-headless", "albumentations", "ligh
 def environment() -> dict:
     """Versions and hardware; plain values."""
     versions = {name: _version(name) for name in _PACKAGES}
-    hardware = {"cpu": _processor(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    hardware = {"cpu": processor_name(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
     if torch.cuda.is_available():
         devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
         hardware["gpus"] = [f"{each.name}, {each.total_memory / 2**30:.0f} GiB" for each in devices]
@@ -38,7 +38,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """What the processor calls itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -64,6 +64,11 @@ class ModelInfo:
         about = {"recipe": recipe.to_record(), **(about or {})}
         return cls(layout, recipe.network, data.size, data.padding, recipe.loss.sigma, data.normalizer, about)
 
+    def to_dict(self) -> dict:
+        """All of it as plain values, for JSON."""
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return fields | {"layout": self.layout.to_dict(), "network": dataclasses.asdict(self.network)}
+
     def build(self, generator: torch.Generator | None = None) -> StackedHourglass:
         """The network, with new weights drawn from the generator."""
         return StackedHourglass(self.layout, **dataclasses.asdict(self.network), generator=generator)
@@ -116,8 +121,7 @@ def save_model(
     path = Path(path)
     if path.suffix != ".safetensors":
         raise WeightsError(f"{path}: a model file ends in .safetensors")
-    fields = {each.name: getattr(info, each.name) for each in dataclasses.fields(info)}
-    fields |= {"layout": info.layout.to_dict(), "network": dataclasses.asdict(info.network), "version": _VERSION}
+    fields = info.to_dict() | {"version": _VERSION}
     tensors = {
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
         for name, tensor in weights.items()

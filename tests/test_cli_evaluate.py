@@ -174,6 +174,17 @@ def test_synthetic_faces_need_no_data(awing):
     assert "people with all their faces" in out
 
 
+def test_synthetic_faces_have_the_points_of_the_model_with_the_fewest(awing):
+    models = ["a98", "d29", "c68"]
+    code, out, err = awing(*(f"{name}.safetensors" for name in models), "--dataset", "synthetic", "--count", "6")
+    assert code == 0, err
+    rows = scores(out)
+    assert {name for _, name in rows} == set(models) and all(rows["full", name] == 6 for name in models)
+    subsets = {subset for subset, _ in rows} - {"full"}
+    assert subsets and subsets <= {"pose", "expression", "illumination", "make-up", "occlusion", "blur"}
+    assert "without the 4 of 29 points" in out  # the brow edges, which 68 points do not mark
+
+
 def test_intervals_by_person_and_own_layout(awing, there, tmp_path):
     names = ["left", "right", "nose"]
     layout = tmp_path / "mine.yaml"

@@ -41,8 +41,9 @@ def test_worst_and_best_faces_show_truth_and_prediction():
     figure = figures.worst_and_best_faces(worst, [face(0.01)], columns=3)
     titled = [panel.get_title() for panel in figure.axes]
     assert titled == ["not found", *["worst: 30.0 %"] * 4, "", "best: 1.0 %", "", ""]
-    *links, truth, found = figure.axes[0].lines
-    assert len(links) == 3 and links[0].get_xydata().tolist() == [[10, 12], [12, 12]]
+    links, truth, found = figure.axes[0].lines
+    assert links.get_xydata()[:2].tolist() == [[10, 12], [12, 12]] and np.isnan(links.get_xydata()[2::3]).all()
+    assert links.get_xydata()[3:5].tolist() == [[20, 12], [22, 12]]
     assert truth.get_markerfacecolor() == "none" and truth.get_xydata()[1].tolist() == [20, 12]
     assert found.get_xydata()[1].tolist() == [22, 12]
     with pytest.raises(ValueError, match="no face to show"):

@@ -9,8 +9,8 @@ from conftest import ROOT
 
 from awing_lib import figures
 from awing_lib.heatmaps import render_heatmaps
+from awing_lib.recipe_parts import learning_rate
 from awing_lib.recipes import load_recipe
-from awing_lib.training import learning_rate
 
 
 def test_learning_rates_are_drawn_epoch_by_epoch():

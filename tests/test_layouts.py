@@ -201,7 +201,17 @@ def test_files_that_are_no_layout(tmp_path, text):
     path.write_text(text)
     with pytest.raises(LayoutError, match=r"mine\.yml"):
         LandmarkLayout.from_yaml(path)
-    with pytest.raises(LayoutError, match="cannot be read"):
+    with pytest.raises(LayoutError, match=r"missing\.yml: cannot be read: No such file or directory$"):
         LandmarkLayout.from_yaml(tmp_path / "missing.yml")
-    with pytest.raises(LayoutError, match="cannot be read"):
+    with pytest.raises(LayoutError, match="cannot be read as YAML: it is not a file"):
         LandmarkLayout.from_yaml(tmp_path)
+
+
+def test_a_layout_is_plain_yaml(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text("name: x\npoints: &points [a, b]\nmirror_pairs: *points\n")  # nested, these grow to gigabytes
+    with pytest.raises(LayoutError, match="aliases are not taken"):
+        LandmarkLayout.from_yaml(path)
+    path.write_text("name: x\npoints: [a]\npoints: [a, b]\nmirror_pairs: []\n")
+    with pytest.raises(LayoutError, match="'points' occurs twice"):
+        LandmarkLayout.from_yaml(path)

@@ -12,8 +12,8 @@ from awing_lib.datasets import AFLW, DataError, SyntheticFaces
 from awing_lib.datasets.synthetic.making import write_splits
 from awing_lib.layouts import AFLW_19, IBUG_68, NORMALIZER_KINDS, LayoutError
 from awing_lib.normalizers import NORMALIZERS, face_normalizers
+from awing_lib.recipe_parts import validate
 from awing_lib.recipes import DataRecipe, load_recipe
-from awing_lib.training import validate
 from awing_lib.weights import ModelInfo
 
 

@@ -90,3 +90,25 @@ def test_the_record_of_the_eye_runs_is_complete():
     found = {(run["size"], run["steps"], run["seed"]) for run in record["runs"]}
     assert found == {(s["size"], s["steps"], seed) for s, seeds in record_eye_runs.SETTINGS for seed in seeds}
     assert all(set(run["maps"]) == {"target", "MSE", "L1", "Wing", "AWing"} for run in record["runs"])
+
+
+def test_each_record_says_which_command_makes_it():
+    import ablation
+
+    from awing_lib.recipes import RECIPES, load_recipe, parse_settings
+
+    results = ROOT / "data/results"
+    text = (results / "README.md").read_text("utf-8").replace("\\\n", " ")
+    assert not [path.name for path in results.glob("*.json") if path.name not in text]
+    assert all((ROOT / tool).exists() for tool in re.findall(r"python (tools/\S+\.py)", text))
+    assert set(re.findall(r"ablation\.py (\w+) ROOT", text)) == set(ablation.PRESETS)
+    lines = [line for line in text.splitlines() if " --recipe " in line]
+    assert len(lines) > 3
+    for line in lines:
+        name = re.search(r"--recipe (\S+)", line)[1]
+        assert name in RECIPES
+        load_recipe(name, parse_settings(re.findall(r"--set (\S+)", line)))
+    full = load_recipe(
+        "paper-table", parse_settings(re.findall(r"--set (\S+)", next(x for x in lines if "paper-table" in x)))
+    )
+    assert (full.data.train_split, full.data.val_split) == ("train", "val")  # the test faces are not trained on

@@ -1,6 +1,7 @@
 """What a row of a table can be: published rows, rows of made-up faces, bounds that are reached."""
 
 import math
+import re
 from functools import partial
 
 import numpy as np
@@ -9,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from awing_lib.datasets.wflw import SUBSET_COUNTS
 from awing_lib.metrics import area_under_curve, failure_rate
-from awing_lib.published import auc_bounds, implied_failed_error, row_contradiction
+from awing_lib.published import (
+    PUBLISHED_RESULTS,
+    auc_bounds,
+    implied_failed_error,
+    published_result,
+    row_contradiction,
+)
 
 INF = math.inf
 error_lists = hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 0.3))
@@ -144,3 +152,43 @@ def test_bad_rounding():
     for rounding in ((0, 0), (0, 0, -1)):
         with pytest.raises(ValueError, match="rounding must be three numbers >= 0"):
             row_contradiction(0.05, 0.02, 0.5, rounding=rounding)
+
+
+def test_each_published_result_is_there_once_and_has_a_source(root):
+    names = [(row.model, row.faces) for row in PUBLISHED_RESULTS]
+    assert len(set(names)) == len(names)
+    keys = set(re.findall(r"^@\w+\{(\w+),", (root / "book/references.bib").read_text("utf-8"), re.M))
+    assert {row.source for row in PUBLISHED_RESULTS} <= keys
+    assert all(0.02 < row.nme < 0.15 for row in PUBLISHED_RESULTS)
+
+
+def test_published_failures_are_whole_faces():
+    """A slip of the pen in a rate would leave a fraction of a face: nearly every digit counts."""
+    sizes = {f"WFLW {name}": count for name, count in {"full": 2500, **SUBSET_COUNTS}.items()}
+    rows = [row for row in PUBLISHED_RESULTS if row.failure_rate is not None]
+    assert len(rows) == 28
+    for row in rows:
+        failed = round(row.failure_rate * sizes[row.faces])
+        # half a unit of the last digit printed; some programs cut digits off instead of rounding
+        assert abs(row.failure_rate - failed / sizes[row.faces]) <= 1e-4, (row.model, row.faces)
+
+
+def test_published_rows_that_contradict_themselves():
+    rows = [row for row in PUBLISHED_RESULTS if row.auc is not None]
+    impossible = {
+        (row.model, row.faces)
+        for row in rows
+        if row_contradiction(row.nme, row.failure_rate, row.auc, rounding=(5e-5, 1e-4, 2e-3))
+    }
+    assert impossible == {("AWing", "WFLW expression")}
+    for name, values in PUBLISHED.items():
+        row = published_result("AWing", f"WFLW {name}")
+        assert (100 * row.nme, 100 * row.failure_rate, row.auc) == pytest.approx(values)
+
+
+def test_a_result_that_nobody_published():
+    assert published_result("mmpose: MSE").nme == 0.0406
+    with pytest.raises(ValueError, match="no published result of 'AWing' on 'COFW'; models with one there: none"):
+        published_result("AWing", "COFW")
+    with pytest.raises(ValueError, match=r"of 'Awing' on 'WFLW full'; models with one there: AWing, AWing, true"):
+        published_result("Awing")

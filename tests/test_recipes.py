@@ -75,7 +75,8 @@ def test_every_shipped_recipe_loads_and_says_what_it_is(name):
 def test_the_recipes_that_are_to_ship_do():
     rungs = ["mse", "mse-weights", "wing", "awing", "awing-weights", "boundary", "coordconv", "full"]
     paper = [f"paper-{name}" for name in ("wflw", "300w", "cofw", "aflw", "table")]
-    assert set(RECIPES) >= {*paper, *(f"ladder-{rung}" for rung in rungs), "nano-table", "nano-synthetic"}
+    synthetic = {"nano-synthetic", "paper-synthetic", "faces68-synthetic", "faces68-mixed"}
+    assert set(RECIPES) >= {*paper, *(f"ladder-{rung}" for rung in rungs), "nano-table", "faces68-nano", *synthetic}
     assert not any(name.startswith("_") for name in RECIPES)
     with pytest.raises(RecipeError, match="no recipe '_ladder'"):
         load_recipe("_ladder")
@@ -110,21 +111,32 @@ def test_paper_recipes_differ_in_the_data_alone(name, normalizer):
         assert getattr(recipe, part) == getattr(wflw, part)
 
 
+def test_faces_made_to_order_change_the_data_alone():
+    paper, synthetic = load_recipe("paper-wflw"), load_recipe("paper-synthetic")
+    assert (synthetic.data.dataset, synthetic.data.faces, synthetic.data.points) == ("synthetic", 7500, None)
+    assert synthetic.updated({"val_every": 1}).training == paper.training
+    assert all(getattr(synthetic, part) == getattr(paper, part) for part in ("augmentation", "network", "loss"))
+    made = differences("faces68-nano", "faces68-synthetic")
+    splits = {"train_split": None, "val_split": None}
+    assert made == {"dataset": "synthetic", "points": 68, "faces": 3000, "val_faces": 300, **splits}
+    assert differences("faces68-nano", "faces68-mixed") == {"synthetic_faces": 3000}
+
+
 def differences(lower: str, upper: str) -> dict:
-    first, second = (load_recipe(f"ladder-{name}").to_dict() for name in (lower, upper))
+    first, second = (load_recipe(name).to_dict() for name in (lower, upper))
     return {
         name: second[part][name] for part in PARTS for name in first[part] if first[part][name] != second[part][name]
     }
 
 
 def test_each_rung_of_the_ladder_differs_by_what_it_is_called_after():
-    assert differences("mse", "mse-weights") == {"weight": 10}
-    assert differences("mse", "wing") == {"loss": "wing", "width": 0.5, "curvature": 0.1}
-    assert differences("mse", "awing") == {"loss": "awing"}
-    assert differences("awing", "awing-weights") == {"weight": 10}
-    assert differences("awing-weights", "boundary") == {"boundary": True}
-    assert differences("boundary", "coordconv") == {"coordconv": True}
-    assert differences("coordconv", "full") == {"boundary_threshold": 0.05}
+    assert differences("ladder-mse", "ladder-mse-weights") == {"weight": 10}
+    assert differences("ladder-mse", "ladder-wing") == {"loss": "wing", "width": 0.5, "curvature": 0.1}
+    assert differences("ladder-mse", "ladder-awing") == {"loss": "awing"}
+    assert differences("ladder-awing", "ladder-awing-weights") == {"weight": 10}
+    assert differences("ladder-awing-weights", "ladder-boundary") == {"boundary": True}
+    assert differences("ladder-boundary", "ladder-coordconv") == {"coordconv": True}
+    assert differences("ladder-coordconv", "ladder-full") == {"boundary_threshold": 0.05}
     lowest, full, paper = load_recipe("ladder-mse"), load_recipe("ladder-full"), load_recipe("paper-wflw")
     assert lowest.loss.weight == 0 and not lowest.network.boundary and not lowest.network.coordconv
     assert full.loss == paper.loss and full.network.stacks > 1  # stack 1 has no boundary before it
@@ -163,8 +175,13 @@ def recipes(draw):
     fields["data"]["size"] = 256 * draw(st.integers(1, 4))
     fields["network"]["features"] = 8 * draw(st.integers(1, 128))
     fields["training"]["batch"] = fields["training"]["accumulate"] * draw(st.integers(1, 100))
-    if fields["data"]["dataset"] != "table":
-        fields["data"]["layout"] = None
+    data = fields["data"]
+    if data["dataset"] != "table" or data["synthetic_faces"]:
+        data["layout"] = None
+    if data["dataset"] == "synthetic":
+        data["synthetic_faces"] = 0
+    wide = data["dataset"] in ("wflw", "synthetic")
+    data["points"] = draw(st.sampled_from([None, 98, 68, 29, 19])) if wide else None
     name = draw(st.text(string.ascii_letters + "-_ +.", min_size=1).map(lambda text: f"a{text}"))
     return Recipe.from_dict({"name": name, "about": draw(values(str)), **fields})
 
@@ -313,6 +330,11 @@ def test_every_field_is_checked_and_named(part, name, annotation, optional):
         ({"batch": 16, "accumulate": 3}, "batch 16 cannot be split into accumulate 3 equal rounds"),
         ({"milestones": [160, 80]}, r"milestones must rise, got \[160, 80\]"),
         ({"layout": "mine.yaml"}, "layout is for a table; wflw has its own"),
+        ({"points": 21}, "^points must be one of 98, 68, 29, 19, or null, got 21$"),
+        ({"points": 68, "dataset": "table"}, "points is for wflw and synthetic, which have 98; table has its own"),
+        ({"points": 68, "dataset": "300w"}, "points is for wflw and synthetic, which have 98; 300w has its own"),
+        ({"synthetic_faces": 1, "dataset": "synthetic"}, "synthetic_faces are mixed into another data set; of synth"),
+        ({"synthetic_faces": 1, "dataset": "table", "layout": "a.yaml"}, "synthetic_faces have 98, 68, 29 or 19 poi"),
         ({"name": "../../etc"}, "name must be at most 100 letters"),
         ({"name": ""}, "name must be"),
         ({"name": 3}, "name must be one line of text, got 3"),
@@ -395,7 +417,7 @@ def test_a_recipe_must_be_a_file_or_a_name(tmp_path):
         (tmp_path / "folder.yaml", "it is not a file"),
         (tmp_path / "none.yaml", "No such file"),
         ("/dev/zero.yaml", "No such file"),
-        ("paper_wflw", r"no recipe 'paper_wflw', did you mean 'paper-wflw'\?; there are faces68-nano, "),
+        ("paper_wflw", r"no recipe 'paper_wflw', did you mean 'paper-wflw'\?; there are faces68-mixed, "),
         ("", "no recipe ''"),
     ):
         with pytest.raises(RecipeError, match=message):

@@ -24,18 +24,17 @@ from awing_lib.checkpoints import list_checkpoints, load_checkpoint
 from awing_lib.hourglass import StackedHourglass
 from awing_lib.layouts import COFW_29, WFLW_98
 from awing_lib.losses import adaptive_wing_formula
-from awing_lib.recipes import LossRecipe, Recipe, TrainingRecipe, load_recipe
-from awing_lib.training import (
-    Interrupted,
-    TrainingError,
+from awing_lib.recipe_parts import (
     heatmap_loss,
     learning_rate,
     make_optimizer,
     open_faces,
     target_maker,
     to_images,
-    train,
 )
+from awing_lib.recipes import LossRecipe, Recipe, TrainingRecipe, load_recipe
+from awing_lib.run_devices import TrainingError
+from awing_lib.training import Interrupted, train
 from awing_lib.weights import WeightsError, load_model, take_weights
 
 STEPS = 3  # in an epoch

@@ -3,8 +3,10 @@
 from awing_lib.datasets.aflw import AFLW
 from awing_lib.datasets.checking import check
 from awing_lib.datasets.cofw import COFW, COFW68
+from awing_lib.datasets.converted import ConvertedFaces
 from awing_lib.datasets.facetable import FaceTable
 from awing_lib.datasets.files import DataError
+from awing_lib.datasets.joined import JoinedFaces
 from awing_lib.datasets.sample import FaceDataset, FaceSample
 from awing_lib.datasets.synthetic import SyntheticFaces
 from awing_lib.datasets.w300 import W300
@@ -16,10 +18,12 @@ __all__ = [
     "COFW68",
     "W300",
     "WFLW",
+    "ConvertedFaces",
     "DataError",
     "FaceDataset",
     "FaceSample",
     "FaceTable",
+    "JoinedFaces",
     "SyntheticFaces",
     "check",
 ]

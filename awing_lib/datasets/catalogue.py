@@ -15,6 +15,7 @@ from awing_lib.datasets.sample import FaceDataset
 from awing_lib.datasets.w300 import W300
 from awing_lib.datasets.wflw import WFLW
 from awing_lib.errors import AwingError
+from awing_lib.layouts import LandmarkLayout
 
 _COMMON = ("images/*", "images.tar")  # many a folder has these
 _RESEARCH = "for non-commercial research only; not to be passed on"
@@ -33,8 +34,8 @@ class CatalogueEntry:
     """Where to ask for it."""
     tree: dict[str, int | None]
     """Files expected below its root: pattern -> number of them, None where it does not matter or is not known."""
-    splits: dict[str, Callable[[Path], FaceDataset]] = field(default_factory=dict)
-    """Split -> how to open it without looking for its images; together they are every face once."""
+    splits: dict[str, Callable[..., FaceDataset]] = field(default_factory=dict)
+    """Split -> how to open it at a root without looking for its images; together they are every face once."""
 
 
 CATALOGUE = {
@@ -103,11 +104,11 @@ CATALOGUE = {
     ),
     "table": CatalogueEntry(
         title="Your own photos (FaceTable)",
-        faces="as many as you have; 98, 68, 29 or 19 points",
+        faces="as many as you have; 98, 68, 29 or 19 points, or a layout of your own",
         terms="whatever you have agreed with the people in them",
         source="you",
         tree={"landmarks.csv": 1, "images/*": None, "images.tar": None},
-        splits={"all": lambda root: FaceTable(root, check_images=False)},
+        splits={"all": lambda root, layout=None: FaceTable(root, layout=layout, check_images=False)},
     ),
 }
 
@@ -159,6 +160,8 @@ def examine(
     root: str | os.PathLike,
     progress: Callable[[Iterable, str], Iterable] = lambda indices, split: indices,
     say: Callable[[str], object] = lambda line: None,
+    *,
+    layout: LandmarkLayout | None = None,
 ) -> list[str]:
     """What is missing or broken in a data set: every split is opened and every image decoded.
 
@@ -167,14 +170,21 @@ def examine(
         root: the folder of the data set.
         progress: wraps the indices of a split, whose name it is told.
         say: is told of each split when it has been looked at.
+        layout: what the points of a table are; None takes the known layout with as many.
 
     Returns:
         One line per problem, each beginning with the split; empty if there is none.
+
+    Raises:
+        DataError: a layout is given, and the data set has its own.
     """
+    if layout is not None and name != "table":
+        raise DataError(f"layout is for a table; {name} has its own")
+    options = {} if layout is None else {"layout": layout}
     problems = []
     for split, open_split in CATALOGUE[name].splits.items():
         try:
-            faces = open_split(Path(root))
+            faces = open_split(Path(root), **options)
         except AwingError as error:
             trouble, size = [str(error)], "cannot be opened"
         else:

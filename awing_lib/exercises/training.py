@@ -17,8 +17,8 @@ from awing_lib.exercises import NotQuite, call, exercise, number
 )
 def _paper_schedule(answer: object) -> str:
     # here, because every chapter loads all exercises, and only this one needs what trains
+    from awing_lib.recipe_parts import learning_rate
     from awing_lib.recipes import load_recipe
-    from awing_lib.training import learning_rate
 
     settings = load_recipe("paper-wflw").training
     found = {epoch: number(call(answer, epoch)) for epoch in (0, 40, 79, 80, 120, 159, 160, 239)}

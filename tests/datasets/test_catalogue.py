@@ -16,6 +16,7 @@ from awing_lib.datasets import aflw as aflw_module
 from awing_lib.datasets import catalogue, wflw
 from awing_lib.datasets.catalogue import CATALOGUE, describe, examine
 from awing_lib.datasets.synthetic import making, writing
+from awing_lib.layouts import LandmarkLayout
 
 README = Path(__file__).resolve().parents[2] / "data" / "README.md"
 
@@ -149,6 +150,23 @@ def test_check_lists_all_that_is_missing_or_broken(tmp_path, awing):
         assert str(path) in line and line.startswith("all: ")
 
 
+def test_check_of_a_table_with_a_layout_of_ones_own(tmp_path, awing):
+    write_table(tmp_path, points=4)
+    layout = tmp_path / "mine.yaml"
+    layout.write_text("name: my-4\npoints: [left eye, right eye, nose, chin]\nmirror_pairs: [[0, 1]]\n")
+    code, text, _ = awing("data", "check", "table", tmp_path)
+    assert code == 1 and "4 points; without a layout of one's own" in text
+    assert awing("data", "check", "table", tmp_path, "--layout", layout) == (0, "all: 4 faces, no problems\n", "")
+    (tmp_path / "images/person 2.jpg").write_bytes(b"no image")
+    code, text, _ = awing("data", "check", "table", tmp_path, "--layout", layout)
+    assert code == 1 and "person 2.jpg" in text.splitlines()[1]
+    layout.write_text("name: my-3\npoints: [left eye, right eye, nose]\nmirror_pairs: [[0, 1]]\n")
+    code, text, _ = awing("data", "check", "table", tmp_path, "--layout", layout)
+    assert code == 1 and text.startswith("all: cannot be opened, 1 problem\n")
+    with pytest.raises(datasets.DataError, match="layout is for a table; wflw has its own"):
+        examine("wflw", tmp_path, layout=LandmarkLayout.from_yaml(layout))
+
+
 @pytest.mark.parametrize(
     "name, splits",
     [
@@ -185,6 +203,8 @@ def test_check_goes_through_every_face(tmp_path):
         (("check", "wlfw", "."), "data set 'wlfw' is unknown; there are wflw, 300w, cofw, cofw68, aflw, table"),
         (("check", "wflw", "nowhere"), "nowhere: does not exist"),
         (("check", "wflw"), "Missing argument 'ROOT'"),
+        (("check", "wflw", ".", "--layout", "mine.yaml"), "--layout is for a table; wflw has its own"),
+        (("check", "table", ".", "--layout", "mine.yaml"), "mine.yaml: cannot be read: No such file or directory"),
         (("synthesize", "new", "--layout", "98"), "layout '98' is unknown; there are wflw, 300w, cofw, aflw, table"),
         (("synthesize", "new", "--count", "-1"), "--count"),
         (("synthesize", "new", "--count", "many"), "--count"),
@@ -260,12 +280,12 @@ def test_benchmark_gives_shares_of_the_whole_and_leaves_threads_as_they_were(awi
     monkeypatch.setattr(MadeFaces, "__getitem__", lambda self, index: inside.append(cv2.getNumThreads()))
     code, text, _ = awing("benchmark", "data", "--photo", 64, "--repeats", 3)
     assert code == 0
-    rows = {line[:10].strip(): line[10:].split() for line in text.splitlines()[1:]}
-    assert list(rows) == ["photo as", "JPEG", "PNG", "pixels", "bare warp", "made face"]
+    rows = {line[:10].strip(): line[10:].split() for line in text.splitlines()[2:7]}
+    assert list(rows) == ["JPEG", "PNG", "pixels", "bare warp", "made face"]
     for name in ("JPEG", "PNG", "pixels"):
-        speed, ratio, *shares = rows[name]
+        _, _, speed, ratio, *shares = rows[name][:7]  # after them the floor, and how much of it was reached
         assert float(speed) > 0 and float(ratio) > 0
         shares = [int(share.removesuffix("%")) for share in shares]
         assert abs(sum(shares) - 100) <= 2 and (shares[0] == 0) == (name == "pixels")
-    assert rows["bare warp"][1] == "1.0"
+    assert rows["bare warp"][3] == "1.0"
     assert set(inside) == {1} and (cv2.getNumThreads(), torch.get_num_threads()) == before

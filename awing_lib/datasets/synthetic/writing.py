@@ -14,7 +14,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,6 +22,7 @@ import numpy as np
 import scipy.io
 
 from awing_lib.datasets import aflw, w300, wflw
+from awing_lib.datasets.converted import converted
 from awing_lib.datasets.files import COORDINATE_LIMIT, DataError, Folder, decode_text, shown
 from awing_lib.datasets.sample import FaceSample
 from awing_lib.datasets.synthetic.staging import WritingError, refuse_existing, staging
@@ -34,8 +34,6 @@ from awing_lib.layouts import (
     LAYOUTS,
     WFLW_98,
     LandmarkLayout,
-    convert,
-    convert_visible,
 )
 
 Progress = Callable[[Iterable], Iterable]
@@ -319,18 +317,6 @@ def write_table(
         table = io.StringIO(newline="")
         csv.writer(table, lineterminator="\n").writerows([header, *kept])
         _write(folder / "landmarks.csv", table.getvalue().encode())
-
-
-def converted(face: FaceSample, source: LandmarkLayout, target: LandmarkLayout) -> FaceSample:
-    """The face with the landmarks of a coarser layout; one is visible if all that it is made from are.
-
-    Raises:
-        LayoutError: there is no such conversion.
-    """
-    if source.name == target.name:
-        return face
-    landmarks = convert(face.landmarks, source, target).astype(np.float32)
-    return replace(face, landmarks=landmarks, visible=convert_visible(face.visible, source, target))
 
 
 def share_out(total: int, weights: Sequence[int], least: Sequence[int] | None = None) -> list[int]:
