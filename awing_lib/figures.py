@@ -908,7 +908,7 @@ def intervals_and_seeds(intervals: dict[str, Interval], seeds: dict[str, list[fl
 
 
 # Parts of a bar in their order, with hatches: colour alone does not tell parts apart for everybody.
-_PART_STYLES = [(RED, ""), (BLUE, "///"), (AMBER, "---"), (GREEN, "\\\\\\"), (PURPLE, "xxx")]
+_SHARE_STYLES = [(RED, ""), (BLUE, "///"), (AMBER, "---"), (GREEN, "\\\\\\"), (PURPLE, "xxx")]
 
 
 def speed_ladder(rows: list[dict], names: list[str] | None = None, title: str = "") -> Figure:
@@ -934,7 +934,7 @@ def speed_ladder(rows: list[dict], names: list[str] | None = None, title: str = 
         row = measured[name]
         end = 0.0
         for part, share in (row.get("more", {}).get("shares") or {None: 1.0}).items():
-            color, hatch = (BLUE, "") if part is None else _PART_STYLES[parts.index(part)]
+            color, hatch = (BLUE, "") if part is None else _SHARE_STYLES[parts.index(part)]
             style = {"color": color, "hatch": hatch, "edgecolor": _INK, "linewidth": 0.5, "height": 0.66}
             axes.barh(place, share * row["ratio"], left=end, **style)
             end += share * row["ratio"]
@@ -951,7 +951,7 @@ def speed_ladder(rows: list[dict], names: list[str] | None = None, title: str = 
     axes.margins(x=0.16)
     patches = [
         mpl.patches.Patch(facecolor=color, hatch=hatch, edgecolor=_INK, linewidth=0.5, label=part)
-        for part, (color, hatch) in zip(parts, _PART_STYLES, strict=False)
+        for part, (color, hatch) in zip(parts, _SHARE_STYLES, strict=False)
     ]
     if any(measured.get(name, {}).get("floor_seconds") is not None for name in names):
         patches.append(mpl.lines.Line2D([], [], color=_INK, linewidth=2.5, label="floor"))
