@@ -224,6 +224,11 @@ def test_a_record_of_another_recipe_is_not_taken(base, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"recipe": base.to_record()}))
     assert ablation.finished(base.updated({"workers": 3}), tmp_path)["recipe"] == base.to_record()
     assert ablation.finished(base.updated({"stacks": 2}), tmp_path) is None
+    old = base.to_record()
+    del old["data"]["synthetic_faces"]  # written before there was such a field
+    (tmp_path / "run.json").write_text(json.dumps({"recipe": old}))
+    assert ablation.finished(base, tmp_path)["recipe"] == old
+    assert ablation.finished(base.updated({"synthetic_faces": 5}), tmp_path) is None
 
 
 @pytest.mark.parametrize(

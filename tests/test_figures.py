@@ -91,6 +91,35 @@ def test_photos_are_stored_as_jpeg_and_look_the_same():
     assert np.abs(stored[inside].astype(int) - expected[inside]).mean() < 6
 
 
+def test_a_photo_that_a_figure_shows_often_is_stored_once():
+    import re
+
+    one, other = (sample.image for sample in SyntheticFaces(2, seed=1))
+    figure, axes = figures.new_figure(4, 4, nrows=2, ncols=2)
+    for panel, image in zip(axes.flat, (one, other, one, one), strict=True):
+        panel.imshow(image, interpolation="none")
+    html = figures.show_photos(figure, "one face three times and another one").data
+    stored = re.findall(r'<image href="data:image/jpeg;base64,[^"]*" id="(\w+)"', html)
+    assert len(set(stored)) == 2 and html.count("base64") == 2
+    used = re.findall(r'<use href="#(\w+)" (transform="[^"]*")', html)
+    photos = [(name, place) for name, place in used if name in stored]
+    first, second = stored
+    assert [name for name, _ in photos] == [first, second, first, first] and len({place for _, place in photos}) == 4
+
+
+def test_figures_carry_no_ballast():
+    figure, axes = figures.new_figure(3, 2)
+    angles = np.linspace(0, 9, 200)
+    axes.plot(angles, np.sin(angles) / 3, "o-")
+    html = figures.show(figure, "a wave of many dots with lines between").data
+    assert "<metadata" not in html and "xlink:href" not in html
+    paths = [part.split('"')[0] for part in html.split(' d="')[1:]]
+    assert max(len(number.partition(".")[2]) for path in paths for number in path.split()) == 2
+    names = [part.split('"')[0] for part in html.split(' id="')[1:]]
+    assert len(names) == len(set(names))
+    assert all(part.split('"')[0] in names for part in html.split('href="#')[1:])
+
+
 def test_markers_share_their_style():
     figure, axes = figures.new_figure(3, 2)
     axes.plot(range(50), range(50), "o", color=figures.BLUE)

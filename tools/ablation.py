@@ -178,13 +178,18 @@ def measure(
 
 
 def finished(recipe: Recipe, folder: Path) -> dict | None:
-    """The record of a run that has reached its end, if it is one of this recipe."""
+    """The record of a run that has reached its end, if it is one of this recipe.
+
+    Raises:
+        RecipeError: the record is of a recipe with fields that there are not.
+    """
     path = folder / "run.json"
     if not path.exists():
         return None
-    record, wanted = json.loads(path.read_text("utf-8")), recipe.to_record()
-    wanted["data"]["workers"] = record["recipe"]["data"]["workers"]  # makes no other faces
-    return record if record["recipe"] == wanted else None
+    record = json.loads(path.read_text("utf-8"))
+    ran = Recipe.from_dict(record["recipe"])  # fields that have come since then are as they were before
+    wanted = recipe.updated({"workers": ran.data.workers})  # makes no other faces
+    return record if ran.to_record() == wanted.to_record() else None
 
 
 def measured(recipe: Recipe, folder: Path) -> np.ndarray | None:
