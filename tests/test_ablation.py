@@ -89,7 +89,10 @@ def test_rounding_floor_is_what_rounding_costs():
     distances = generator.uniform(20, 80, 200)
     labels = generator.uniform(0, 200, (200, 500, 2))
     cost = np.linalg.norm(labels - np.round(labels), axis=-1).mean(1) / distances
-    assert rounding_floor(distances) == pytest.approx(cost.mean(), rel=0.01)
+    assert rounding_floor(distances, np.ones(200)) == pytest.approx(cost.mean(), rel=0.01)
+    pixels = generator.uniform(0.5, 3, 200)[:, None, None]  # of the pictures that labels were made on
+    cost = np.linalg.norm(labels - pixels * np.round(labels / pixels), axis=-1).mean(1) / distances
+    assert rounding_floor(distances, pixels.ravel()) == pytest.approx(cost.mean(), rel=0.01)
 
 
 def test_the_mean_shape_fits_faces_that_differ_in_place_and_size_alone(table):
@@ -239,6 +242,7 @@ def test_a_record_of_another_recipe_is_not_taken(base, tmp_path):
         ({"rates": "1e-3;1"}, "--rates must be numbers with commas between them, got '1e-3;1'"),
         ({"recipe": "nano"}, "no recipe 'nano'"),
         ({"group": "person"}, "the data set has no column 'person'"),
+        ({"label_pixels": "identity"}, "column 'identity' must hold the sizes of pixels: could not convert"),
         ({"preset": "ladder", "recipe": "faces68-nano"}, "the ladder needs stacks of 2 or more"),
     ],
 )
@@ -246,6 +250,6 @@ def test_bad_input_is_one_line(table, tmp_path, capsys, changes, message):
     fields = {"preset": "losses", "root": table, "out": tmp_path / "a.json", "work": tmp_path, "recipe": None}
     fields |= {"rates": "1e-3", "tuning_epochs": 1, "seeds": 1, "jobs": 1, "accelerator": "cpu", "group": "identity"}
     with pytest.raises(typer.Exit) as left:
-        ablation.main(**fields | {"minutes": None, "settings": None} | changes)
+        ablation.main(**fields | {"minutes": None, "settings": None, "label_pixels": None} | changes)
     shown = capsys.readouterr().err
     assert left.value.exit_code == 2 and message in shown and shown.count("\n") == 1

@@ -296,13 +296,14 @@ def mean_shape_errors(trained: FaceDataset, faces: FaceDataset, normalizer: str)
     return normalized_mean_error(centre + mean * side, faces.landmarks, face_normalizers(faces, normalizer))
 
 
-def rounding_floor(normalizers: np.ndarray) -> float:
+def rounding_floor(normalizers: np.ndarray, pixels: np.ndarray) -> float:
     """The NME that labels cost which are right but for being rounded to whole pixels, a fraction.
 
     Rounding moves x and y by up to half a pixel, all equally likely. So a label lies anywhere in a square of side 1
-    around the truth, on average (sqrt(2) + asinh(1)) / 6 = 0.383 pixels away.
+    around the truth, on average (sqrt(2) + asinh(1)) / 6 = 0.383 pixels away. Labels made on a picture of another size
+    have pixels of another size: ``pixels`` (N,), in those of the photos.
     """
-    return float(np.mean((math.sqrt(2) + math.asinh(1)) / 6 / normalizers))
+    return float(np.mean((math.sqrt(2) + math.asinh(1)) / 6 * pixels / normalizers))
 
 
 # -- the comparison ----------------------------------------------------------------------------------------------------
@@ -336,6 +337,7 @@ def compare(
     seeds: int,
     group: str,
     means: Means,
+    label_pixels: str | None = None,
 ) -> dict:
     """All runs of all rungs, and what there is to say of them.
 
@@ -346,8 +348,9 @@ def compare(
         rates: step sizes to choose from.
         epochs: of the short runs.
         seeds: how many runs of each rung.
-        group: who is on each photo.
+        group: column of who is on each photo.
         means: data and machine.
+        label_pixels: column of how large a pixel was on which the labels were rounded; None: as those of the photos.
 
     Raises:
         TimeIsUp: the deadline has passed; what has been done is kept.
@@ -355,6 +358,10 @@ def compare(
     """
     trained, faces = FaceTable(means.root, "train", check_images=False), FaceTable(means.root, "test")
     people = np.unique(column_of(faces, group), return_inverse=True)[1]
+    try:
+        pixels = np.ones(len(faces)) if label_pixels is None else column_of(faces, label_pixels).astype(float)
+    except ValueError as error:
+        raise AblationError(f"column {label_pixels!r} must hold the sizes of pixels: {error}") from None
     # side by side, none has more helpers than its share of the cores
     shared = base.updated({"workers": worker_count(base.data.workers, beside=means.jobs)})
     recipes = {name: shared.updated(changes) for name, changes in rungs.items()}
@@ -423,7 +430,7 @@ def compare(
         "tuning": {"epochs": epochs, "rates": rates, "seed": TUNING_SEED},
         "jobs": means.jobs,
         "mean_shape": bootstrap_interval(baseline, groups=people).as_dict(),
-        "rounding_floor": rounding_floor(normalizers),
+        "rounding_floor": rounding_floor(normalizers, pixels),
         "rungs": entries,
         "differences": {
             f"{one} - {other}": paired_difference(mean_errors[one], mean_errors[other], groups=people).as_dict()
@@ -463,6 +470,10 @@ def main(
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so many, to go on another time.")] = None,
     group: Annotated[str, typer.Option(help="Column of the table that says who is on each photo.")] = "identity",
+    label_pixels: Annotated[
+        str | None,
+        typer.Option(help="Column: the size of the pixels that labels were rounded to, in those of the photo."),
+    ] = None,
 ) -> None:
     """Compare variants of a recipe on a table of faces.
 
@@ -490,6 +501,7 @@ def main(
             seeds,
             group,
             Means(root, jobs, accelerator, math.inf if minutes is None else time.time() + 60 * minutes),
+            label_pixels,
         )
         entries = record.pop("rungs")
         write_bytes(out, (json.dumps({"preset": preset} | record | {preset: entries}, indent=1) + "\n").encode())
