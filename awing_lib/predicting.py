@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from awing_lib.datasets.files import DataError, decode_text, parse_numbers, read_file, shown
+from awing_lib.datasets.files import DataError, parse_numbers, read_file, shown, table_rows
 from awing_lib.errors import AwingError
 from awing_lib.inference import Face, FaceAligner, whole_box
 from awing_lib.layouts import LandmarkLayout
@@ -89,30 +89,22 @@ def read_boxes(path: str | os.PathLike) -> dict[str, np.ndarray]:
     The name of a video gives the boxes of all its frames, ``name#12`` those of frame 12, counted from 0.
 
     Raises:
-        PredictionError: a column is missing or a line has too few or too many fields; the message names the line.
-        DataError: the file cannot be read, or a field is no number.
+        PredictionError: a column is missing, or there is no box.
+        DataError: the file cannot be read, a line has too few or too many fields, or one is no number; the message
+            names the line.
     """
     path = Path(path)
-    reader = csv.reader(io.StringIO(decode_text(read_file(path), path, "utf-8-sig"), newline=""), strict=True)
-    header, found = None, {}
-    try:
-        for fields in reader:
-            fields = [field.strip() for field in fields]
-            where = f"{path}, line {reader.line_num}"
-            if not fields:
-                continue
-            if header is None:
-                header = fields
-                missing = [name for name in ("name", *BOX_COLUMNS) if header.count(name) != 1]
-                if missing:
-                    raise PredictionError(f"{where}: expected one column {missing[0]}, found {shown(','.join(header))}")
-                continue
-            if len(fields) != len(header):
-                raise PredictionError(f"{where}: {len(fields)} fields, expected {len(header)}, as in the first line")
-            line = dict(zip(header, fields, strict=True))
-            found.setdefault(line["name"], []).append(parse_numbers([line[name] for name in BOX_COLUMNS], where))
-    except csv.Error as error:
-        raise PredictionError(f"{path}, line {reader.line_num}: {error}") from error
+    lines = table_rows(read_file(path), path)
+    number, header = next(lines, (1, []))
+    missing = [name for name in ("name", *BOX_COLUMNS) if header.count(name) != 1]
+    if missing and header:
+        where = f"{path}, line {number}"
+        raise PredictionError(f"{where}: expected one column {missing[0]}, found {shown(','.join(header))}")
+    found = {}
+    for number, fields in lines:
+        line = dict(zip(header, fields, strict=True))
+        box = parse_numbers([line[name] for name in BOX_COLUMNS], f"{path}, line {number}")
+        found.setdefault(line["name"], []).append(box)
     if not found:
         raise PredictionError(
             f"{path}: no boxes; expected the columns name, {', '.join(BOX_COLUMNS)} and a line a face"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from awing_lib.customs import EvaluationError
-from awing_lib.datasets.files import DataError, decode_text, parse_numbers, read_file, shown
+from awing_lib.datasets.files import DataError, parse_numbers, read_file, shown, table_rows
 from awing_lib.datasets.sample import FaceDataset
 from awing_lib.evaluation import converted
 from awing_lib.layouts import LAYOUTS, LandmarkLayout
@@ -59,54 +59,40 @@ def read_predictions(path: str | os.PathLike, faces: FaceDataset) -> tuple[np.nd
         one with as many points that can be converted to it.
 
     Raises:
-        EvaluationError: a line has too few or too many fields, is about a face that is not there, or about one that
-            has a line already; faces have no line; or the number of points fits nothing. The message names file, line
-            and image.
-        DataError: the file cannot be read, or a field is no coordinate.
+        EvaluationError: a line is about a face that is not there, or about one that has a line already; faces have no
+            line; or the number of points fits nothing. The message names file, line and image.
+        DataError: the file cannot be read, a line has too few or too many fields, or one is no coordinate.
     """
     path = Path(path)
-    reader = csv.reader(io.StringIO(decode_text(read_file(path), path, "utf-8-sig"), newline=""), strict=True)
-    header, layout, points, lines = None, None, {}, {}
+    table = table_rows(read_file(path), path)
+    number, header = next(table, (1, None))
+    if header is None:
+        raise EvaluationError(f"{path}: the file is empty, expected the columns name, x0, y0, ...")
+    layout = _predicted_layout(header, faces.layout, f"{path}, line {number}")
+    columns = [header.index(name) for name in _coordinate_names(layout.count)]
+    points, lines = {}, {}
     seen: dict[str, int] = {}
     keys = _keys(faces)
     known = set(keys)
-    try:
-        for fields in reader:
-            fields = [field.strip() for field in fields]
-            where = f"{path}, line {reader.line_num}"
-            if not fields:
-                continue
-            if header is None:
-                header, layout = fields, _predicted_layout(fields, faces.layout, where)
-                columns = [header.index(name) for name in _coordinate_names(layout.count)]
-                continue
-            name = fields[header.index("name")] if len(fields) > header.index("name") else ""
-            if len(fields) != len(header):
-                raise EvaluationError(
-                    f"{where}, {name}: {len(fields)} fields, expected {len(header)}, as in the first line"
-                )
-            if "index" in header:
-                text = fields[header.index("index")]
-                if not (text.isascii() and text.isdigit() and len(text) < 10):
-                    raise EvaluationError(f"{where}, {name}: index {shown(text)}, expected a whole number from 0 on")
-                occurrence = int(text)
-            else:
-                occurrence = seen.get(name, 0)
-                seen[name] = occurrence + 1
-            key = (name, occurrence)
-            if key not in known:
-                count = sum(1 for other, _ in keys if other == name)
-                what = (
-                    f"has {count} faces, so there is no face {occurrence}" if count else "is no image of the data set"
-                )
-                raise EvaluationError(f"{where}: {shown(name)} {what}")
-            if key in points:
-                raise EvaluationError(f"{where}: face {occurrence} of {shown(name)} was in line {lines[key]} already")
-            points[key], lines[key] = _coordinates([fields[column] for column in columns], where), reader.line_num
-    except csv.Error as error:
-        raise EvaluationError(f"{path}, line {reader.line_num}: {error}") from error
-    if header is None:
-        raise EvaluationError(f"{path}: the file is empty, expected the columns name, x0, y0, ...")
+    for number, fields in table:
+        where = f"{path}, line {number}"
+        name = fields[header.index("name")]
+        if "index" in header:
+            text = fields[header.index("index")]
+            if not (text.isascii() and text.isdigit() and len(text) < 10):
+                raise EvaluationError(f"{where}, {name}: index {shown(text)}, expected a whole number from 0 on")
+            occurrence = int(text)
+        else:
+            occurrence = seen.get(name, 0)
+            seen[name] = occurrence + 1
+        key = (name, occurrence)
+        if key not in known:
+            count = sum(1 for other, _ in keys if other == name)
+            what = f"has {count} faces, so there is no face {occurrence}" if count else "is no image of the data set"
+            raise EvaluationError(f"{where}: {shown(name)} {what}")
+        if key in points:
+            raise EvaluationError(f"{where}: face {occurrence} of {shown(name)} was in line {lines[key]} already")
+        points[key], lines[key] = _coordinates([fields[column] for column in columns], where), number
     missing = [key for key in keys if key not in points]
     if missing:
         name, occurrence = missing[0]

@@ -1,7 +1,5 @@
 """FaceTable: one's own photos, as a table of landmarks beside a folder or a tar of images."""
 
-import csv
-import io
 import os
 import re
 import tarfile
@@ -14,10 +12,10 @@ from awing_lib.datasets.files import (
     Folder,
     clean_name,
     decode_image,
-    decode_text,
     parse_numbers,
     read_file,
     shown,
+    table_rows,
 )
 from awing_lib.datasets.sample import FaceDataset, check_boxes
 from awing_lib.layouts import LAYOUTS, LandmarkLayout
@@ -53,7 +51,7 @@ class FaceTable(FaceDataset):
     ) -> None:
         base = Folder(root)
         path = base.path / "landmarks.csv"
-        lines = _rows(decode_text(base.read("landmarks.csv"), path, "utf-8-sig"), path)
+        lines = table_rows(base.read("landmarks.csv"), path)
         header = next(lines, (1, []))[1]
         self.layout, columns = _columns(header, layout, path)
         place = {name: index for index, name in enumerate(header)}
@@ -62,8 +60,6 @@ class FaceTable(FaceDataset):
         splits = set()
         for number, fields in lines:
             where = f"{path}, line {number}"
-            if len(fields) != len(header):
-                raise DataError(f"{where}: {len(fields)} fields, expected {len(header)}, as in the first line")
             name = clean_name(fields[place["name"]], f"{where}, column name")
             face = _face(fields, columns, place, where)
             if split is not None and "split" in place:
@@ -114,20 +110,6 @@ class FaceTable(FaceDataset):
         if offset < 0:
             raise DataError(f"{member}: no such image")
         return decode_image(read_file(self._tar, offset=offset, size=size), member)
-
-
-def _rows(text: str, path: Path):
-    """Line number and fields of each line that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: {error}") from error
-        if fields is None:
-            return
-        if fields:
-            yield reader.line_num, [field.strip() for field in fields]
 
 
 def _columns(header: list[str], layout: LandmarkLayout | None, path: Path) -> tuple[LandmarkLayout, list[str]]:

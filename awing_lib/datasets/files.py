@@ -4,12 +4,14 @@ Everything here treats names and bytes as untrusted: a name from an annotation f
 absolute path or a link, and an image says how large it is before memory is taken for it.
 """
 
+import csv
+import io
 import math
 import os
 import re
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -171,6 +173,31 @@ def decode_text(data: bytes, path: Path, encoding: str = "ascii") -> str:
         line = data.count(b"\n", 0, error.start) + 1
         name = encoding.split("-sig")[0].upper()
         raise DataError(f"{path}, line {line}: byte 0x{data[error.start]:02x}, expected {name} text") from error
+
+
+def table_rows(data: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Lines of a csv table in UTF-8, the one with the names of the columns first: their numbers and fields.
+
+    Empty lines are passed over, and so is white space around a field. All lines have as many fields as the first.
+
+    Raises:
+        DataError: no UTF-8, a quote that does not end, or a line with too few or too many fields.
+    """
+    reader = csv.reader(io.StringIO(decode_text(data, path, "utf-8-sig"), newline=""), strict=True)
+    count = None
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num}: {error}") from error
+        if fields is None:
+            return
+        if fields:
+            count = count or len(fields)
+            if len(fields) != count:
+                where = f"{path}, line {reader.line_num}"
+                raise DataError(f"{where}: {len(fields)} fields, expected {count}, as in the first line")
+            yield reader.line_num, [field.strip() for field in fields]
 
 
 def parse_numbers(fields: list[str], where: str) -> list[float]:
