@@ -463,7 +463,7 @@ def main(
     work: Annotated[Path | None, typer.Option(help="Where the runs live; else data/runs/ablation-PRESET.")] = None,
     recipe: Annotated[str | None, typer.Option(help="What is run for each rung; a preset has its own.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Of the recipe.")] = None,
-    rates: Annotated[str, typer.Option(help="Step sizes to choose from.")] = "1e-3,3e-3,1e-2",
+    rates: Annotated[str, typer.Option(help="Step sizes to choose from.")] = "1e-3,3e-3,1e-2,3e-2",
     tuning_epochs: Annotated[int, typer.Option(min=1, help="Epochs of the short runs.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, max=TUNING_SEED, help="Runs of each rung.")] = 3,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they share cores and GPU.")] = 1,
