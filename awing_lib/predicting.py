@@ -89,9 +89,9 @@ def read_boxes(path: str | os.PathLike) -> dict[str, np.ndarray]:
     The name of a video gives the boxes of all its frames, ``name#12`` those of frame 12, counted from 0.
 
     Raises:
-        PredictionError: a column is missing, or there is no box.
-        DataError: the file cannot be read, a line has too few or too many fields, or one is no number; the message
+        PredictionError: a column is missing, a line has too few or too many fields, or there is no box; the message
             names the line.
+        DataError: the file cannot be read as a table, or a field is no number.
     """
     path = Path(path)
     lines = table_rows(read_file(path), path)
@@ -102,8 +102,11 @@ def read_boxes(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise PredictionError(f"{where}: expected one column {missing[0]}, found {shown(','.join(header))}")
     found = {}
     for number, fields in lines:
+        where = f"{path}, line {number}"
+        if len(fields) != len(header):
+            raise PredictionError(f"{where}: {len(fields)} fields, expected {len(header)}, as in the first line")
         line = dict(zip(header, fields, strict=True))
-        box = parse_numbers([line[name] for name in BOX_COLUMNS], f"{path}, line {number}")
+        box = parse_numbers([line[name] for name in BOX_COLUMNS], where)
         found.setdefault(line["name"], []).append(box)
     if not found:
         raise PredictionError(

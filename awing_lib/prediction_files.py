@@ -59,9 +59,10 @@ def read_predictions(path: str | os.PathLike, faces: FaceDataset) -> tuple[np.nd
         one with as many points that can be converted to it.
 
     Raises:
-        EvaluationError: a line is about a face that is not there, or about one that has a line already; faces have no
-            line; or the number of points fits nothing. The message names file, line and image.
-        DataError: the file cannot be read, a line has too few or too many fields, or one is no coordinate.
+        EvaluationError: a line has too few or too many fields, is about a face that is not there, or about one that
+            has a line already; faces have no line; or the number of points fits nothing. The message names file, line
+            and image.
+        DataError: the file cannot be read as a table, or a field is no coordinate.
     """
     path = Path(path)
     table = table_rows(read_file(path), path)
@@ -76,7 +77,11 @@ def read_predictions(path: str | os.PathLike, faces: FaceDataset) -> tuple[np.nd
     known = set(keys)
     for number, fields in table:
         where = f"{path}, line {number}"
-        name = fields[header.index("name")]
+        name = fields[header.index("name")] if len(fields) > header.index("name") else ""
+        if len(fields) != len(header):
+            raise EvaluationError(
+                f"{where}, {name}: {len(fields)} fields, expected {len(header)}, as in the first line"
+            )
         if "index" in header:
             text = fields[header.index("index")]
             if not (text.isascii() and text.isdigit() and len(text) < 10):

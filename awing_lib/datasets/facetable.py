@@ -60,6 +60,8 @@ class FaceTable(FaceDataset):
         splits = set()
         for number, fields in lines:
             where = f"{path}, line {number}"
+            if len(fields) != len(header):
+                raise DataError(f"{where}: {len(fields)} fields, expected {len(header)}, as in the first line")
             name = clean_name(fields[place["name"]], f"{where}, column name")
             face = _face(fields, columns, place, where)
             if split is not None and "split" in place:

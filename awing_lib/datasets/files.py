@@ -178,13 +178,13 @@ def decode_text(data: bytes, path: Path, encoding: str = "ascii") -> str:
 def table_rows(data: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Lines of a csv table in UTF-8, the one with the names of the columns first: their numbers and fields.
 
-    Empty lines are passed over, and so is white space around a field. All lines have as many fields as the first.
+    Empty lines are passed over, and so is white space around a field. Whether a line has as many fields as the first
+    is for the caller to say, who knows what it is about.
 
     Raises:
-        DataError: no UTF-8, a quote that does not end, or a line with too few or too many fields.
+        DataError: no UTF-8, or a quote that does not end; the message names the line.
     """
     reader = csv.reader(io.StringIO(decode_text(data, path, "utf-8-sig"), newline=""), strict=True)
-    count = None
     while True:
         try:
             fields = next(reader, None)
@@ -193,10 +193,6 @@ def table_rows(data: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
         if fields is None:
             return
         if fields:
-            count = count or len(fields)
-            if len(fields) != count:
-                where = f"{path}, line {reader.line_num}"
-                raise DataError(f"{where}: {len(fields)} fields, expected {count}, as in the first line")
             yield reader.line_num, [field.strip() for field in fields]
 
 
