@@ -13,6 +13,7 @@ from awing_lib.datasets.converted import ConvertedFaces
 from awing_lib.datasets.joined import JoinedFaces
 from awing_lib.datasets.opening import open_dataset
 from awing_lib.datasets.sample import FaceDataset
+from awing_lib.fused_loss import fused_adaptive_wing_loss
 from awing_lib.layouts import LAYOUTS, LandmarkLayout
 from awing_lib.loading import worker_count
 from awing_lib.losses import adaptive_wing_loss, wing_loss
@@ -84,7 +85,8 @@ def heatmap_loss(
         weights = counted if weights is None else weights * counted
     if recipe.loss == "awing":
         shape = {"alpha": recipe.alpha, "omega": recipe.omega, "epsilon": recipe.epsilon, "theta": recipe.theta}
-        return adaptive_wing_loss(maps, heatmaps, **shape, weight=weights)
+        adaptive_wing = fused_adaptive_wing_loss if recipe.fused else adaptive_wing_loss
+        return adaptive_wing(maps, heatmaps, **shape, weight=weights)
     maps = maps.float()
     if recipe.loss == "wing":
         each = wing_loss(maps, heatmaps, width=recipe.width, curvature=recipe.curvature, reduction="none")

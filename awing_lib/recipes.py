@@ -171,6 +171,9 @@ class LossRecipe:
     """Standard deviation of a target's Gaussian, pixels of the map."""
     official_targets: bool = False
     """Targets as the official code makes them; see :class:`awing_lib.targets.TargetMaker`."""
+    fused: bool = False
+    """Adaptive Wing in one kernel (:mod:`awing_lib.fused_loss`): the same values with less memory moved. On a CPU, and
+    for other losses, nothing changes."""
 
     def __post_init__(self) -> None:
         check_fields(self, RecipeError)

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from awing_lib import benchmarks, cli, datasets
+from awing_lib import benchmarks, cli, datasets, recipe_parts
 from awing_lib.benchmarks import data, floors, loss, record, targets, timing, train
 from awing_lib.benchmarks.floors import Floors, measure_floors
 from awing_lib.benchmarks.table import Column, Row, Table, show_seconds
@@ -273,6 +273,7 @@ def test_train_adds_compiled_network_and_fused_loss(monkeypatch):
 
     monkeypatch.setattr(torch, "compile", lambda function: function)
     monkeypatch.setattr(train, "find_fused_loss", lambda device: (fused, ""))
+    monkeypatch.setattr(recipe_parts, "fused_adaptive_wing_loss", fused)
     recipe, options = load_recipe("nano-synthetic", TINY), {"compiled": True, "fused": True, "check_steps": 2}
     table = train.train_table(recipe, 2, 3, "cpu", floors=ONE_CORE, **options)
     assert [row.name for row in table.rows][-2:] == ["+ torch.compile", "+ fused loss"]

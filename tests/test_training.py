@@ -19,11 +19,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from awing_lib import training
+from awing_lib import recipe_parts, training
 from awing_lib.checkpoints import list_checkpoints, load_checkpoint
 from awing_lib.hourglass import StackedHourglass
 from awing_lib.layouts import COFW_29, WFLW_98
-from awing_lib.losses import adaptive_wing_formula
+from awing_lib.losses import adaptive_wing_formula, adaptive_wing_loss
 from awing_lib.recipe_parts import (
     heatmap_loss,
     learning_rate,
@@ -161,6 +161,25 @@ def test_heatmap_loss(name, weight, missing):
     assert maps.grad.isfinite().all()
     assert (maps.grad[1, 4] == 0).all() == missing  # a landmark that nobody marked teaches nothing
     assert (maps.grad[1, -1] != 0).any()  # the boundary still does
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_the_fused_loss_is_that_of_adaptive_wing(monkeypatch, name):
+    calls = []
+
+    def fused(*arguments, **settings):
+        calls.append(arguments)
+        return adaptive_wing_loss(*arguments, **settings)
+
+    monkeypatch.setattr(recipe_parts, "fused_adaptive_wing_loss", fused)
+    maps, targets, landmarks = maps_and_targets(missing=True)
+    recipe = LossRecipe(loss=name, alpha=2.2, omega=9.0, epsilon=0.8, theta=0.4)
+    losses = [
+        heatmap_loss(maps, targets, landmarks, False, dataclasses.replace(recipe, fused=choice))
+        for choice in (False, True)
+    ]
+    assert torch.equal(*losses)
+    assert len(calls) == (name == "awing")
 
 
 def test_targets_are_weighted_by_the_recipe():

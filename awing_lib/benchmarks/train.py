@@ -20,7 +20,6 @@ from awing_lib.benchmarks.targets import targets_with_opencv
 from awing_lib.benchmarks.timing import Moment, between, bytes_kept, moment
 from awing_lib.datasets import SyntheticFaces
 from awing_lib.layouts import IBUG_68, LandmarkLayout
-from awing_lib.losses import adaptive_wing_loss
 from awing_lib.recipe_parts import heatmap_loss, make_optimizer, target_maker, to_images
 from awing_lib.recipes import DATASET_LAYOUTS, Recipe, RecipeError
 from awing_lib.weights import ModelInfo
@@ -196,7 +195,7 @@ class _Trainer:
         self.network = torch.compile(network) if ways.compile else network
         self.optimizer = make_optimizer(network.parameters(), recipe.training)
         self.make_targets, self.targets = target_maker(layout, recipe), None
-        self.fused = find_fused_loss(device)[0] if ways.fused else None
+        self.loss = dataclasses.replace(recipe.loss, fused=ways.fused)
 
     def step(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, list[Moment]]:
         """Train on images (N, 3, S, S) on the device and landmarks (N, L, 2) on the host.
@@ -213,7 +212,7 @@ class _Trainer:
         with torch.autocast(self.device, torch.bfloat16, enabled=self.ways.bf16):
             outputs = self.network(images)
         moments.append(moment(self.device))
-        loss = sum(self._loss(maps, landmarks) for maps in outputs)
+        loss = sum(heatmap_loss(maps, self.targets, landmarks, True, self.loss) for maps in outputs)
         moments.append(moment(self.device))
         loss.backward()
         moments.append(moment(self.device))
@@ -243,15 +242,6 @@ class _Trainer:
         faces = [targets_with_opencv(face, self.layout, side, **how) for face in landmarks.numpy()]
         heatmaps, weights = (torch.from_numpy(np.stack(maps)).to(self.device) for maps in zip(*faces, strict=True))
         return heatmaps, weights
-
-    def _loss(self, maps: Tensor, landmarks: Tensor) -> Tensor:
-        recipe = self.recipe.loss
-        if recipe.loss != "awing":
-            return heatmap_loss(maps, self.targets, landmarks, True, recipe)
-        heatmaps, weights = self.targets
-        shape = {"alpha": recipe.alpha, "omega": recipe.omega, "epsilon": recipe.epsilon, "theta": recipe.theta}
-        loss = self.fused or adaptive_wing_loss
-        return loss(maps, heatmaps, **shape, weight=weights if recipe.weight else None)
 
 
 def _timed(
