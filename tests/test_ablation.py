@@ -3,6 +3,9 @@
 import csv
 import json
 import math
+import subprocess
+import sys
+import time
 
 import ablation
 import cv2
@@ -253,3 +256,19 @@ def test_bad_input_is_one_line(table, tmp_path, capsys, changes, message):
         ablation.main(**fields | {"minutes": None, "settings": None, "label_pixels": None} | changes)
     shown = capsys.readouterr().err
     assert left.value.exit_code == 2 and message in shown and shown.count("\n") == 1
+
+
+def test_stopped_it_begins_nothing_more(table, tmp_path):
+    """Two runs side by side save what they have and leave; those that wait in a queue do not begin."""
+    small = [word for name, value in (SMALL | {"epochs": 1}).items() for word in ("--set", f"{name}={value}")]
+    work = tmp_path / "work"
+    command = [sys.executable, ablation.__file__, "losses", str(table), "--out", str(tmp_path / "record.json")]
+    command += ["--work", str(work), "--jobs", "2", "--accelerator", "cpu", "--tuning-epochs", "1000000", *small]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while len(list(work.glob("*/*/checkpoints/step-*"))) < 2:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.1)
+        process.terminate()
+        process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert len(list(work.glob("*/*/recipe.yaml"))) == 2

@@ -130,8 +130,14 @@ PRESETS = {"losses": (losses, "faces68-nano"), "ladder": (ladder, "ladder-mse"),
 # -- work on the folder of one run, perhaps in a process of its own; None: the time is up -----------------------------
 
 
+_leaving = False  # this process has been told to stop; what already waits for it in a queue is not begun
+
+
 def run(recipe: Recipe, folder: Path, root: Path, accelerator: str, deadline: float, alone: bool) -> dict | None:
     """The record of a run, which is gone on with; of one that came to no number, ``{"diverged": why}``."""
+    global _leaving
+    if _leaving:
+        raise KeyboardInterrupt
     diverged = folder / "diverged.txt"
     if diverged.exists():
         return {"diverged": diverged.read_text("utf-8")}
@@ -143,6 +149,7 @@ def run(recipe: Recipe, folder: Path, root: Path, accelerator: str, deadline: fl
         return train(recipe, root, folder, resume=going_on, accelerator=accelerator, minutes=minutes, progress=alone)
     except Interrupted as error:
         if not error.planned:
+            _leaving = True
             raise KeyboardInterrupt from None
         return None
     except TrainingError as error:
