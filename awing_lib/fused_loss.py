@@ -182,8 +182,8 @@ def _released(ctx) -> bool:
 
     Then it may be written over, and become ``prediction.grad`` without a copy.
     """
-    if not hasattr(ctx, "maybe_clear_saved_tensors"):
-        return False
+    if not all(hasattr(type(ctx), name) for name in ("maybe_clear_saved_tensors", "_raw_saved_tensors")):
+        return False  # they are in no manual, and may be gone in another version
     ctx.maybe_clear_saved_tensors()
     try:
         ctx._raw_saved_tensors  # noqa: B018 - it raises once they are gone, and unpacks nothing
