@@ -55,6 +55,8 @@ def render_boundaries(
                  [0.6065, 1.0000, 1.0000, 0.6065],
                  [0.3679, 0.6065, 0.6065, 0.3679]]])
     """
+    if not isinstance(layout, LandmarkLayout):
+        raise ValueError(f"layout must be a LandmarkLayout, got {type(layout).__name__}")
     check_landmarks(landmarks, layout.count)
     check_positive("sigma", sigma)
     height, width = check_size(size)

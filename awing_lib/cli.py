@@ -76,7 +76,15 @@ def benchmark_loss(
     sizes, device = _shape(shape), _device(device)
     floors = _floors(json, device)
     how = {"weighted": weights, "compiled": compile, "floors": floors, "progress": _rounds}
-    _report(loss_table(sizes, repeats, device, **how), json, name)
+    try:
+        table = loss_table(sizes, repeats, device, **how)
+    except RuntimeError as error:
+        from awing_lib.run_devices import out_of_memory
+
+        if not out_of_memory(error):
+            raise
+        raise _bad(f"--shape {shape} is too large for the memory of this machine") from error
+    _report(table, json, name)
 
 
 @benchmark.command("figures")

@@ -124,6 +124,8 @@ class CoordConv2d(nn.Conv2d):
         if self.boundary != (boundary is not None):
             needed = "must be given" if self.boundary else "must not be given"
             raise ValueError(f"boundary {needed}: this CoordConv2d was made with boundary={self.boundary}")
+        if input.ndim != 4:
+            raise ValueError(f"input must have shape (N, C, H, W), got {tuple(input.shape)}")
         count, _, height, width = input.shape
         coordinates = coordinate_channels(height, width, self.radius, device=input.device, dtype=input.dtype)
         parts = [input, coordinates.expand(count, -1, -1, -1)]  # (N, C, H, W), (N, 2 or 3, H, W)

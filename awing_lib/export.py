@@ -363,6 +363,8 @@ def _test_images(model: nn.Module, info: ModelInfo, count: int) -> Tensor:
                 maps = model(image)
         except ValueError as error:
             raise ExportError(f"the network does not take images of its size {info.size}: {error}") from error
+        if not all(each.isfinite().all() for each in maps):
+            raise ExportError("the network's maps are not finite: its weights are broken")
         threshold = info.network.boundary_threshold if info.network.boundary and info.network.coordconv else None
         if threshold is None or all((each[:, -1] - threshold).abs().min() > _NEAR for each in maps[:-1]):
             chosen.append(image)

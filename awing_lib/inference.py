@@ -27,7 +27,7 @@ from awing_lib.photos import Picture, as_rgb
 from awing_lib.transforms import CropProtocol, invert, map_landmarks, to_tensor
 from awing_lib.weights import ModelInfo, load_model
 
-SHIPPED = ("faces68", "faces68-nano")
+SHIPPED = ("faces68", "faces68-nano", "synthetic98-nano")
 """Models that come with the library."""
 SMALLEST_BOX = 8
 """Longer side of the smallest box, pixels: fewer show no face."""
@@ -90,7 +90,7 @@ def resolve_model(path_or_name: str | os.PathLike) -> Path:
     close = difflib.get_close_matches(name, SHIPPED, 1, 0.6)
     meant = f"; did you mean {close[0]!r}?" if close else ""
     raise InferenceError(
-        f"model {name!r}: no such file or folder, and the models by name are {' and '.join(SHIPPED)}{meant}"
+        f"model {name!r}: no such file or folder, and the models by name are {', '.join(SHIPPED)}{meant}"
     )
 
 

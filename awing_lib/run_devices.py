@@ -47,6 +47,11 @@ def _leave_with(parent: int) -> None:
     os._exit(1)
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether it says that there is no memory left, on a GPU or on the host."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
 @contextmanager
 def in_one_line(folder: Path) -> Iterator[None]:
     """Failures of machinery, which come as errors of many lines or of too few words, in one that says what to do."""
@@ -59,7 +64,7 @@ def in_one_line(folder: Path) -> Iterator[None]:
         raise TrainingError(f"{folder}: {error}; once that is mended, {again}") from error
     except RuntimeError as error:
         text = " ".join(str(error).split())
-        if isinstance(error, torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in text:
+        if out_of_memory(error):
             ways = "a greater accumulate, checkpointing=true or precision=bf16-mixed need less"
             raise TrainingError(f"the memory of the device is not enough; {ways}") from error
         if "DataLoader worker" in text:

@@ -373,6 +373,7 @@ def test_a_name_can_be_given(awing, tmp_path):
     "arguments, message",
     [
         (("loss", "--json", "/nowhere/speed.json"), "there is no folder /nowhere"),
+        (("loss", "--shape", "99999x999x999x999"), "--shape 99999x999x999x999 is too large for the memory"),
         (("train", "--recipe", "paper-nothing"), "no recipe 'paper-nothing'"),
         (("train", "--set", "stacks=0"), "stacks must be"),
         (("train", "--set", "official_targets=true"), "official_targets must be false here"),

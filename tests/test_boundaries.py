@@ -211,3 +211,8 @@ def test_cuda_equals_cpu():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         render_boundaries(**{"landmarks": torch.zeros(5, 2), "layout": line(5), "size": 8} | arguments)
+
+
+def test_a_layout_is_no_name():
+    with pytest.raises(ValueError, match="layout must be a LandmarkLayout, got str"):
+        render_boundaries(torch.zeros(98, 2), "WFLW-98", 64)

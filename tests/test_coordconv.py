@@ -168,6 +168,8 @@ def test_coordconv_refuses():
     with pytest.raises(ValueError, match="threshold"):
         CoordConv2d(4, 4, 1, boundary=True, threshold=-1)
     x = torch.zeros(2, 4, 8, 8)
+    with pytest.raises(ValueError, match=r"input must have shape \(N, C, H, W\), got \(4, 8, 8\)"):
+        CoordConv2d(4, 4, 1)(x[0])
     with pytest.raises(ValueError, match="boundary must be given"):
         CoordConv2d(4, 4, 1, boundary=True)(x)
     with pytest.raises(ValueError, match="boundary must not be given"):

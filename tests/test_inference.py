@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from PIL import Image
 from torch import nn
@@ -454,7 +455,9 @@ def test_a_model_by_name(file, tmp_path, monkeypatch):
 def test_a_model_that_is_not_there(tmp_path):
     with pytest.raises(InferenceError, match=r"no model\.safetensors in it, expected the folder of a training run"):
         resolve_model(tmp_path)
-    with pytest.raises(InferenceError, match=r"models by name are faces68 and faces68-nano; did you mean 'faces68'\?"):
+    with pytest.raises(
+        InferenceError, match=r"models by name are faces68, faces68-nano, synthetic98-nano; did you mean 'faces68'\?"
+    ):
         resolve_model("face68")
     with pytest.raises(InferenceError, match="no such file or folder"):
         resolve_model(tmp_path / "absent.safetensors")
@@ -462,3 +465,16 @@ def test_a_model_that_is_not_there(tmp_path):
     with pytest.raises(WeightsError, match=r"text.safetensors"):
         FaceAligner.from_pretrained(tmp_path / "text.safetensors")
     assert issubclass(InferenceError, AwingError)
+
+
+# read off the picture by eye: outer corners of the eyes, corners of the mouth
+ASTRONAUT = np.array([[193, 102], [256, 104], [203, 143], [243, 144]])
+CORNERS = {68: [36, 45, 48, 54], 98: [60, 72, 76, 82]}
+
+
+@pytest.mark.parametrize("name", inference.SHIPPED)
+def test_shipped_models_know_a_face(name):
+    aligner = FaceAligner.from_pretrained(name, device="cpu")
+    (face,) = aligner(skimage.data.astronaut(), [[172, 75, 277, 185]])
+    found = face.landmarks[CORNERS[aligner.info.layout.count]]
+    assert np.linalg.norm(found - ASTRONAUT, axis=1).max() < 8
