@@ -212,6 +212,13 @@ def test_a_file_that_says_something_else_is_not_written(tmp_path, quick, factor,
     assert path.read_bytes() == b"before" and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_file_without_numbers_is_not_written(tmp_path, quick, monkeypatch):
+    monkeypatch.setattr(export, "_difference", lambda *_: np.nan)
+    with pytest.raises(ExportError, match="differ from PyTorch's by up to nan"):
+        export_onnx(made(), tmp_path / "x.onnx", info=INFO)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_cannot_be_run_is_not_written(tmp_path, quick, monkeypatch):
     def refuse(*arguments, **options):
         raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("unsupported version\nand more")

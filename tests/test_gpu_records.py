@@ -1,5 +1,6 @@
 """The tool that makes the records of a GPU: its commands, and what it does when they end, fail or are stopped."""
 
+import os
 import re
 import signal
 import subprocess
@@ -24,7 +25,7 @@ def table(tmp_path):
 
 @pytest.fixture
 def steps(monkeypatch, tmp_path):
-    """Two steps of small Python programs; gives a function that changes what the programs do."""
+    """Steps of small Python programs; gives name -> texts of its programs, to be filled."""
     programs = {}
 
     def fake_steps(root, work, results, device, small, changes):
@@ -193,14 +194,14 @@ time.sleep(60)
     environment = {"PYTHONPATH": str(gpu_records.ABLATION.parent)}
     with subprocess.Popen(
         [sys.executable, "tool.py", str(table), "--work", "work", "--results", "results"],
-        cwd=tmp_path, env=gpu_records.os.environ | environment, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path, env=os.environ | environment, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     ) as process:  # fmt: skip
         while not (tmp_path / "began").exists():
             assert process.poll() is None
             time.sleep(0.05)
         if number == signal.SIGINT:  # Ctrl-C reaches all that the terminal runs
-            gpu_records.os.killpg(process.pid, number)
+            os.killpg(process.pid, number)
         else:
             process.send_signal(number)
         shown = process.communicate(timeout=120)[1]

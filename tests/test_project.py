@@ -107,10 +107,16 @@ def test_each_record_says_which_command_makes_it(tmp_path):
     assert not [name for name in expected if name not in text]
     assert all(f"`{name}`" in text for name in of_a_gpu)
     assert all((ROOT / tool).exists() for tool in re.findall(r"python (tools/\S+\.py)", text))
-    assert set(re.findall(r"ablation\.py (\w+) ROOT", text)) <= set(ablation.PRESETS)
-    lines = [line for line in text.splitlines() if " --recipe " in line]
-    assert lines
+    commands = [str(command) for commands in of_a_gpu.values() for command in commands]
+    lines = [line for line in [*text.splitlines(), *commands] if " --recipe " in line]
+    named = re.findall(r"ablation\.py (\w+) ", "\n".join([text, *commands]))
+    assert set(named) == set(ablation.PRESETS)
+    assert len(lines) > 3
     for line in lines:
         name = re.search(r"--recipe (\S+)", line)[1]
         assert name in RECIPES
         load_recipe(name, parse_settings(re.findall(r"--set (\S+)", line)))
+    full = load_recipe(
+        "paper-table", parse_settings(re.findall(r"--set (\S+)", next(x for x in lines if "paper-table" in x)))
+    )
+    assert (full.data.train_split, full.data.val_split) == ("train", "val")  # the test faces are not trained on

@@ -71,11 +71,11 @@ def all_steps(
         )
 
     def full(name: str, recipe: str, data: tuple, of_training: tuple, of_test: tuple) -> list[Command]:
-        run = work / name
-        train = (*AWING, "train", "--recipe", recipe, *data, "--out", str(run), "--resume", "--device", device)
-        test = (*AWING, "evaluate", str(run), "--dataset", recipe.removeprefix("paper-"), *data, *of_test)
+        folder = work / name
+        train = (*AWING, "train", "--recipe", recipe, *data, "--out", str(folder), "--resume", "--device", device)
+        test = (*AWING, "evaluate", str(folder), "--dataset", recipe.removeprefix("paper-"), *data, *of_test)
         return [
-            Command((*train, *settings(*of_training)), run / "run.json", results / f"{name}-run.json", timed=True),
+            Command((*train, *settings(*of_training)), folder / "run.json", results / f"{name}-run.json", timed=True),
             Command(
                 (*test, "--device", device, "--format", "json"),
                 work / f"{name}.json",
