@@ -76,7 +76,7 @@ def test_the_recipes_that_are_to_ship_do():
     rungs = ["mse", "mse-weights", "wing", "awing", "awing-weights", "boundary", "coordconv", "full"]
     paper = [f"paper-{name}" for name in ("wflw", "300w", "cofw", "aflw", "table")]
     small = {"nano-table", "faces68-nano", "faces68"}
-    synthetic = {"nano-synthetic", "paper-synthetic", "faces68-synthetic", "faces68-mixed"}
+    synthetic = {"nano-synthetic", "paper-synthetic", "synthetic98-nano", "faces68-synthetic", "faces68-mixed"}
     assert set(RECIPES) >= {*paper, *(f"ladder-{rung}" for rung in rungs), *small, *synthetic}
     assert not any(name.startswith("_") for name in RECIPES)
     with pytest.raises(RecipeError, match="no recipe '_ladder'"):
