@@ -12,7 +12,8 @@ gets ``exp(-d^2 / (2 sigma^2))``, so curves merge by the maximum. Three steps, e
 import torch
 from torch import Tensor
 
-from awing_lib.heatmaps import check_landmarks, check_positive, check_size
+from awing_lib.arguments import number_above
+from awing_lib.heatmaps import check_landmarks, check_size
 from awing_lib.layouts import LandmarkLayout
 
 MERGED = 1e-3
@@ -58,12 +59,12 @@ def render_boundaries(
     if not isinstance(layout, LandmarkLayout):
         raise ValueError(f"layout must be a LandmarkLayout, got {type(layout).__name__}")
     check_landmarks(landmarks, layout.count)
-    check_positive("sigma", sigma)
+    sigma = number_above("sigma", sigma)
     height, width = check_size(size)
     faces = landmarks.reshape(-1, layout.count, 2)  # (N, L, 2)
     if not layout.boundaries or not len(faces):
         return landmarks.new_zeros(*landmarks.shape[:-2], 1, height, width)
-    reach = float(_CUTOFF * sigma)
+    reach = _CUTOFF * sigma
     cubics, drawn = curves(faces, layout)  # (4, 2, S, N), (S, N)
     cubics = cubics.to(torch.promote_types(landmarks.dtype, torch.float32))
     search = _nearest_on_curves_op if torch.compiler.is_compiling() else nearest_on_curves

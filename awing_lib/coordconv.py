@@ -13,6 +13,8 @@ where a predicted boundary map is at least 0.05, and 0 elsewhere.
 import torch
 from torch import Tensor, nn
 
+from awing_lib.arguments import as_real, as_whole
+
 
 def coordinate_channels(
     height: int,
@@ -43,9 +45,10 @@ def coordinate_channels(
     """
     dtype = dtype or torch.float32
     axes = []
-    for name, side in (("height", height), ("width", width)):
-        if not isinstance(side, (int, torch.SymInt)) or side < 1:
-            raise ValueError(f"{name} must be a positive integer, got {side!r}")
+    for name, given in (("height", height), ("width", width)):
+        side = given if isinstance(given, torch.SymInt) else as_whole(given)  # a symbol must stay one
+        if not side >= 1:
+            raise ValueError(f"{name} must be a positive integer, got {given!r}")
         # float32 inside, since half precision cannot count the pixels of a large image
         steps = torch.arange(1 - side, side, 2, device=device, dtype=torch.promote_types(dtype, torch.float32))
         axes.append(steps / max(side - 1, 1))
@@ -72,7 +75,7 @@ def boundary_coordinates(boundary: Tensor, threshold: float = 0.05) -> Tensor:
         >>> boundary_coordinates(torch.tensor([[[[0.04, 0.9, 0.06]]]]))[:, 0]
         tensor([[[0., 0., 1.]]])
     """
-    check_threshold(threshold)
+    threshold = checked_threshold(threshold)
     if not isinstance(boundary, Tensor) or boundary.ndim != 4 or boundary.shape[1] != 1:
         found = tuple(boundary.shape) if isinstance(boundary, Tensor) else type(boundary).__name__
         raise ValueError(f"boundary must be a (N, 1, H, W) tensor, got {found}")
@@ -115,7 +118,7 @@ class CoordConv2d(nn.Conv2d):
     ) -> None:
         if options.get("groups", 1) != 1:
             raise ValueError(f"groups must be 1, since every output sees the coordinates; got {options['groups']}")
-        check_threshold(threshold)
+        threshold = checked_threshold(threshold)
         super().__init__(in_channels + 2 + bool(radius) + 2 * bool(boundary), out_channels, kernel_size, **options)
         self.radius, self.boundary, self.threshold = bool(radius), bool(boundary), threshold
 
@@ -142,7 +145,9 @@ class CoordConv2d(nn.Conv2d):
         return f"{super().extra_repr()}, radius={self.radius}, boundary={self.boundary}"
 
 
-def check_threshold(threshold: float, name: str = "threshold") -> None:
-    """Raise ValueError unless ``threshold`` is in (0, 1]: a number that separates the values of a boundary map."""
-    if not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
+def checked_threshold(threshold: float, name: str = "threshold") -> float:
+    """The threshold as a float; ValueError unless it is in (0, 1], and so separates the values of a boundary map."""
+    number = as_real(threshold)
+    if not 0 < number <= 1:
         raise ValueError(f"{name} must be a number in (0, 1], got {threshold!r}")
+    return number

@@ -8,6 +8,7 @@ function from an image to boxes in its place.
 import cv2
 import numpy as np
 
+from awing_lib.arguments import as_real, as_whole
 from awing_lib.errors import AwingError
 
 WINDOW_SHIFT = 0.18
@@ -51,9 +52,9 @@ class CascadeDetector:
     """
 
     def __init__(self, smallest: float = 0.1, support: int = 6) -> None:
-        if not isinstance(smallest, int | float) or not 0.02 <= smallest <= 1:
+        if not 0.02 <= as_real(smallest) <= 1:
             raise DetectionError(f"smallest must be a share from 0.02 to 1, got {smallest!r}")
-        if not isinstance(support, int) or isinstance(support, bool) or support < 1:
+        if not as_whole(support) >= 1:
             raise DetectionError(f"support must be a whole number of at least 1, got {support!r}")
         try:
             from skimage.data import lbp_frontal_face_cascade_filename
@@ -62,7 +63,7 @@ class CascadeDetector:
             raise DetectionError(
                 "finding faces needs scikit-image (pip install scikit-image), or give the boxes or a detector of yours"
             ) from error
-        self.smallest, self.support = smallest, support
+        self.smallest, self.support = float(smallest), int(support)
         self._cascade = Cascade(lbp_frontal_face_cascade_filename())
 
     def __call__(self, image: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from awing_lib.losses import _check_parameters, adaptive_wing_loss
+from awing_lib.losses import adaptive_wing_loss, checked_shape
 
 # Pixels of a block. Each of the 128 threads of 4 warps has 16 of them: enough loads on the way to keep memory busy with
 # the few hundred threads that a multiprocessor holds, and few enough that 10 million pixels make thousands of blocks.
@@ -84,7 +84,7 @@ def fused_adaptive_wing_loss(
         >>> round(fused_adaptive_wing_loss(prediction, target).item(), 4)
         4.5605
     """
-    _check_parameters(alpha=alpha, omega=omega, epsilon=epsilon, theta=theta)
+    alpha, omega, epsilon, theta = checked_shape(alpha, omega, epsilon, theta)
     parameters = {"alpha": alpha, "omega": omega, "epsilon": epsilon, "theta": theta}
     if not _broken and _fits(prediction, target, weight, reduction) and (kernels := _kernels()):
         fused = _run(kernels, prediction, target, weight, reduction, **parameters)
@@ -143,7 +143,7 @@ def _run(kernels, prediction, target, weight, reduction, *, alpha, omega, epsilo
         with torch.cuda.device_of(prediction):
             loss_kernel[(blocks,)](
                 *maps, sums, *sizes[1:], *steps,
-                float(alpha), omega * share / later, float(epsilon), float(theta), later,  # an int is another type
+                alpha, omega * share / later, epsilon, theta, later,
                 WEIGHTED=weight is not None, GRADIENT=wants_gradient, FAST=fast,
                 ROWS=rows, COLUMNS=columns, num_warps=_WARPS, enable_fp_fusion=True,
             )  # fmt: skip

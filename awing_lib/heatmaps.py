@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from awing_lib.arguments import as_real, as_whole, number_above
+
 DECODERS = ("argmax", "quarter", "soft-argmax", "dark")
 
 
@@ -78,7 +80,7 @@ def gaussian_profiles(
     tell coordinates of a map closer than a thirtieth of a pixel.
     """
     check_landmarks(landmarks)
-    check_positive("sigma", sigma)
+    sigma = number_above("sigma", sigma)
     marked = landmarks.isfinite().all(-1, keepdim=True)  # (..., L, 1)
     # what is missing is placed far away: a NaN would reach the gradient through any mask put on later
     centres = landmarks.to(torch.promote_types(landmarks.dtype, torch.float32)).where(marked, 1e9)
@@ -137,8 +139,7 @@ def decode_heatmaps(
     if method not in DECODERS:
         raise ValueError(f"method must be one of {', '.join(DECODERS)}; got {method!r}")
     _check_maps(heatmaps)
-    check_positive("sigma", sigma)
-    check_positive("sharpness", sharpness)
+    sigma, sharpness = number_above("sigma", sigma), number_above("sharpness", sharpness)
     height, width = heatmaps.shape[-2:]
     # float32 inside: half precision has no room for positions, nor for differences of logarithms
     maps = heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32)).flatten(-2)  # (..., L, H * W)
@@ -227,7 +228,7 @@ def loss_weight_map(heatmaps: Tensor, threshold: float = 0.2, weight: float = 10
         tensor([[11., 11.,  1.,  1.]])
     """
     _check_maps(heatmaps)
-    check_weighting(threshold, weight)
+    threshold, weight = checked_weighting(threshold, weight)
     # dilating the mask gives what masking the dilation gives; bytes, because max pooling of floats is slow on a CPU
     mask = F.pad((heatmaps >= threshold).to(torch.uint8), (1, 1, 1, 1))
     mask = mask[..., :-2] | mask[..., 1:-1] | mask[..., 2:]
@@ -237,24 +238,19 @@ def loss_weight_map(heatmaps: Tensor, threshold: float = 0.2, weight: float = 10
 
 def check_size(size: int | tuple[int, int], name: str = "size") -> tuple[int, int]:
     """Height and width, from both or from one number for both; ValueError unless they are whole and positive."""
-    sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, (tuple, list)) else ()
-    if len(sides) != 2 or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides):
+    sides = [as_whole(side) for side in (size if isinstance(size, (tuple, list)) else (size, size))]
+    if len(sides) != 2 or not all(side > 0 for side in sides):
         raise ValueError(f"{name} must be a positive whole number, or a pair (height, width) of them; got {size!r}")
-    return sides
+    return sides[0], sides[1]
 
 
-def check_positive(name: str, value: float) -> None:
-    """ValueError unless the value is a finite number above 0."""
-    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
-
-
-def check_weighting(threshold: float, weight: float) -> None:
-    """ValueError unless both are finite and the weight is at least 0."""
-    if not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
+def checked_weighting(threshold: float, weight: float) -> tuple[float, float]:
+    """Both as floats; ValueError unless they are finite and the weight is at least 0."""
+    if not math.isfinite(as_real(threshold)):
         raise ValueError(f"threshold must be a finite number, got {threshold!r}")
-    if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+    if not 0 <= as_real(weight) < math.inf:
         raise ValueError(f"weight must be a finite number of at least 0, got {weight!r}")
+    return float(threshold), float(weight)
 
 
 def check_landmarks(landmarks: Tensor, count: int | None = None) -> None:

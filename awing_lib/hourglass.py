@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from awing_lib.coordconv import CoordConv2d, check_threshold
+from awing_lib.arguments import as_whole
+from awing_lib.coordconv import CoordConv2d, checked_threshold
 from awing_lib.layouts import LandmarkLayout
 
 
@@ -169,13 +170,14 @@ class StackedHourglass(nn.Module):
         super().__init__()
         count = layout_or_count.count if isinstance(layout_or_count, LandmarkLayout) else layout_or_count
         for name, value in (("layout_or_count", count), ("stacks", stacks), ("depth", depth), ("features", features)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not as_whole(value) >= 1:
                 kind = "a LandmarkLayout or a positive integer" if name == "layout_or_count" else "a positive integer"
                 raise ValueError(f"{name} must be {kind}, got {value!r}")
+        count, stacks, depth, features = int(count), int(stacks), int(depth), int(features)
         if features % 8:
             raise ValueError(f"features must be a multiple of 8, got {features}")
         if boundary_threshold is not None:
-            check_threshold(boundary_threshold, "boundary_threshold")
+            boundary_threshold = checked_threshold(boundary_threshold, "boundary_threshold")
         self.depth, self.boundary, self.checkpointing = depth, bool(boundary), checkpointing
         self.stem = Stem(features, coordconv)
         self.stacks = nn.ModuleList(

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from awing_lib.arguments import as_whole
 from awing_lib.datasets.files import PIXEL_LIMIT
 from awing_lib.detection import CascadeDetector
 from awing_lib.errors import AwingError
@@ -133,7 +134,7 @@ class FaceAligner:
             raise InferenceError(f"info must be a ModelInfo, got {type(info).__name__}")
         if decode not in DECODERS:
             raise InferenceError(f"decode must be one of {', '.join(DECODERS)}; got {decode!r}")
-        if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+        if not as_whole(batch) >= 1:
             raise InferenceError(f"batch must be a whole number of at least 1, got {batch!r}")
         if detector is not None and not callable(detector):
             raise InferenceError(f"detector must be a function from image to boxes, got {type(detector).__name__}")
@@ -142,7 +143,7 @@ class FaceAligner:
             self.model = model.to(self.device).eval()
         except (RuntimeError, AssertionError) as error:
             raise InferenceError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
-        self.info, self.decode, self.batch = info, decode, batch
+        self.info, self.decode, self.batch = info, decode, int(batch)
         self._detector = detector
 
     @classmethod

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from awing_lib.arguments import as_real, as_whole
 from awing_lib.entries import known_entries
 from awing_lib.metrics import checked_errors
 
@@ -104,7 +105,7 @@ def _resampled(columns, statistic, groups, resamples, seed) -> np.ndarray:
     """(K, resamples) statistics of K columns (N,) of values, all on the same resamples."""
     columns = np.stack(columns)  # (K, N)
     faces = columns.shape[1]
-    if not isinstance(resamples, int | np.integer) or isinstance(resamples, bool) or resamples < 1:
+    if not as_whole(resamples) >= 1:
         raise ValueError(f"resamples must be a whole number >= 1, got {resamples!r}")
     if groups is None:
         person = np.arange(faces)
@@ -136,7 +137,7 @@ def _resampled(columns, statistic, groups, resamples, seed) -> np.ndarray:
 
 
 def _interval(value: float, estimates: np.ndarray, level: float) -> Interval:
-    if not 0 < level < 1:
+    if not 0 < as_real(level) < 1:
         raise ValueError(f"level must be in (0, 1), got {level!r}")
     if np.isnan(estimates).any():
         return Interval(value, math.nan, math.nan)

@@ -4,12 +4,13 @@ Points are counted from 0. "left" is the left of the image, where the person's r
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from awing_lib.arguments import as_whole
 from awing_lib.errors import AwingError
 from awing_lib.strict_yaml import read_yaml
 
@@ -40,36 +41,38 @@ class LandmarkLayout:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", tuple(self.points))
-        object.__setattr__(self, "mirror_pairs", tuple(tuple(pair) for pair in self.mirror_pairs))
-        object.__setattr__(self, "boundaries", {key: tuple(run) for key, run in self.boundaries.items()})
-        object.__setattr__(self, "eyes", {key: tuple(map(tuple, ends)) for key, ends in self.eyes.items()})
         if not self.points or not all(isinstance(name, str) and name for name in self.points):
             raise LayoutError(f"layout {self.name!r}: points must be a list of names")
         repeated = sorted({name for name in self.points if self.points.count(name) > 1})
         if repeated:
             raise LayoutError(f"layout {self.name!r}: points named twice: {', '.join(repeated)}")
-        for pair in self.mirror_pairs:
+        pairs = tuple(self._indices("mirror pairs", pair) for pair in self.mirror_pairs)
+        object.__setattr__(self, "mirror_pairs", pairs)
+        for pair in pairs:
             if len(pair) != 2 or pair[0] == pair[1]:
                 raise LayoutError(f"layout {self.name!r}: mirror pair {list(pair)} must be two different points")
-        paired = [index for pair in self.mirror_pairs for index in pair]
-        self._check_indices("mirror pairs", paired)
+        paired = [index for pair in pairs for index in pair]
         twice = sorted({index for index in paired if paired.count(index) > 1})
         if twice:
             raise LayoutError(f"layout {self.name!r}: points in more than one mirror pair: {twice}")
-        for key, run in self.boundaries.items():
-            self._check_indices(f"boundary {key!r}", run)
+        runs = {key: self._indices(f"boundary {key!r}", run) for key, run in self.boundaries.items()}
+        object.__setattr__(self, "boundaries", runs)
+        for key, run in runs.items():
             if len(run) < 2:
                 raise LayoutError(f"layout {self.name!r}: boundary {key!r} needs at least 2 points, has {len(run)}")
-        for kind, ends in self.eyes.items():
+        eyes = {key: tuple(self._indices(f"eyes {key!r}", end) for end in ends) for key, ends in self.eyes.items()}
+        object.__setattr__(self, "eyes", eyes)
+        for kind, ends in eyes.items():
             if kind not in NORMALIZER_KINDS[:2] or len(ends) != 2 or not all(ends):
                 allowed = " or ".join(NORMALIZER_KINDS[:2])
                 raise LayoutError(f"layout {self.name!r}: eyes must map {allowed} to two lists of points, not {kind!r}")
-            self._check_indices(f"eyes {kind!r}", [index for end in ends for index in end])
 
-    def _check_indices(self, what: str, indices: Sequence[int]) -> None:
+    def _indices(self, what: str, indices: Iterable[int]) -> tuple[int, ...]:
+        indices = tuple(indices)
         for index in indices:
-            if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < self.count:
+            if not 0 <= as_whole(index) < self.count:
                 raise LayoutError(f"layout {self.name!r}: {what}: no point {index!r}, points are 0 to {self.count - 1}")
+        return tuple(map(int, indices))
 
     @property
     def count(self) -> int:

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from awing_lib.arguments import number_above
+
 _REDUCTIONS = ("none", "mean", "sum")
 
 
@@ -64,7 +66,7 @@ def adaptive_wing_loss(
         >>> round(adaptive_wing_loss(prediction, target).item(), 4)
         4.5605
     """
-    _check_parameters(alpha=alpha, omega=omega, epsilon=epsilon, theta=theta)
+    alpha, omega, epsilon, theta = checked_shape(alpha, omega, epsilon, theta)
     _check_pair(prediction, target, reduction)
     if target.requires_grad:
         raise ValueError("target requires grad, but the loss treats it as a constant; pass target.detach()")
@@ -145,9 +147,9 @@ class AdaptiveWingLoss(nn.Module):
         reduction: str = "mean",
     ) -> None:
         super().__init__()
-        _check_parameters(alpha=alpha, omega=omega, epsilon=epsilon, theta=theta)
+        self.alpha, self.omega, self.epsilon, self.theta = checked_shape(alpha, omega, epsilon, theta)
         _check_reduction(reduction)
-        self.alpha, self.omega, self.epsilon, self.theta, self.reduction = alpha, omega, epsilon, theta, reduction
+        self.reduction = reduction
 
     def forward(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         return adaptive_wing_loss(
@@ -199,7 +201,7 @@ def wing_loss(
         >>> round(wing_loss(torch.tensor([1.0]), torch.tensor([0.0])).item(), 4)
         4.0547
     """
-    _check_parameters(width=width, curvature=curvature)
+    width, curvature = number_above("width", width), number_above("curvature", curvature)
     _check_pair(prediction, target, reduction)
     dtype = _working_dtype(prediction, target)
     d = (prediction.to(dtype) - target.to(dtype)).abs()
@@ -213,9 +215,9 @@ class WingLoss(nn.Module):
 
     def __init__(self, *, width: float = 10.0, curvature: float = 2.0, reduction: str = "mean") -> None:
         super().__init__()
-        _check_parameters(width=width, curvature=curvature)
+        self.width, self.curvature = number_above("width", width), number_above("curvature", curvature)
         _check_reduction(reduction)
-        self.width, self.curvature, self.reduction = width, curvature, reduction
+        self.reduction = reduction
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         return wing_loss(prediction, target, width=self.width, curvature=self.curvature, reduction=self.reduction)
@@ -224,11 +226,14 @@ class WingLoss(nn.Module):
         return f"width={self.width}, curvature={self.curvature}, reduction={self.reduction!r}"
 
 
-def _check_parameters(**parameters: float) -> None:
-    for name, value in parameters.items():
-        bound = 1 if name == "alpha" else 0  # alpha > 1 keeps the exponent alpha - y positive for every y in [0, 1]
-        if not isinstance(value, (int, float)) or not bound < value < float("inf"):
-            raise ValueError(f"{name} must be a finite number above {bound}, got {value!r}")
+def checked_shape(alpha: float, omega: float, epsilon: float, theta: float) -> tuple[float, float, float, float]:
+    """The four parameters as floats; ValueError names the one that is out of range."""
+    return (
+        number_above("alpha", alpha, 1),  # keeps the exponent alpha - y positive for every y in [0, 1]
+        number_above("omega", omega),
+        number_above("epsilon", epsilon),
+        number_above("theta", theta),
+    )
 
 
 def _check_reduction(reduction: str) -> None:

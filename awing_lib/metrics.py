@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from awing_lib.arguments import as_real
 from awing_lib.layouts import LandmarkLayout
 
 _REGIONS = {  # name -> words of the points' names; a "brow" is asked for before an "eye", for the sake of eyebrows
@@ -147,7 +148,7 @@ def failure_rate(errors, threshold: float = 0.10) -> float:
         ValueError: no faces, a negative or NaN error (the message says which faces), or a threshold that is not > 0.
     """
     errors = checked_errors(errors)
-    check_fraction("threshold", threshold)
+    threshold = checked_fraction("threshold", threshold)
     return float((errors > threshold).mean())
 
 
@@ -167,7 +168,7 @@ def cumulative_error_distribution(errors, limit: float = 0.10) -> tuple[np.ndarr
         ValueError: as :func:`failure_rate`.
     """
     errors = checked_errors(errors)
-    check_fraction("limit", limit)
+    limit = checked_fraction("limit", limit)
     x = np.unique(np.concatenate([[0.0], errors[errors <= limit], [limit]]))
     return x, np.searchsorted(np.sort(errors), x, side="right") / len(errors)
 
@@ -184,7 +185,7 @@ def area_under_curve(errors, limit: float = 0.10) -> float:
         ValueError: as :func:`failure_rate`.
     """
     errors = checked_errors(errors)
-    check_fraction("limit", limit)
+    limit = checked_fraction("limit", limit)
     return float(face_areas(errors, limit).mean())
 
 
@@ -222,11 +223,13 @@ def _faces(wrong: np.ndarray) -> str:
     return f"face {', '.join(map(str, indices[:3]))}{more}"
 
 
-def check_fraction(name: str, value) -> None:
-    """Refuse what is no finite number > 0.
+def checked_fraction(name: str, value) -> float:
+    """The value as a float.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: it is no finite number > 0; the message names the argument.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
+    number = as_real(value)
+    if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a fraction > 0, such as 0.10 for 10 %, got {value!r}")
+    return number

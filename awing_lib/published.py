@@ -6,7 +6,7 @@ All are fractions, as in :mod:`awing_lib.metrics`.
 import math
 from dataclasses import dataclass
 
-from awing_lib.metrics import check_fraction
+from awing_lib.metrics import checked_fraction
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ def _disagree(nme: float, failed: float, threshold: float) -> str:
 
 
 def _check_row(nme, failure_rate, limit, threshold) -> None:
-    check_fraction("limit", limit)
-    check_fraction("threshold", threshold)
+    checked_fraction("limit", limit)
+    checked_fraction("threshold", threshold)
     if not 0 <= nme < math.inf:
         raise ValueError(f"nme must be a fraction >= 0, got {nme}")
     if failure_rate is not None and not 0 <= failure_rate <= 1:

@@ -12,7 +12,7 @@ import numpy as np
 from awing_lib.entries import known_entries
 from awing_lib.errors import AwingError
 from awing_lib.intervals import Interval, bootstrap_interval
-from awing_lib.metrics import check_fraction, checked_errors, face_areas
+from awing_lib.metrics import checked_errors, checked_fraction, face_areas
 from awing_lib.normalizers import NORMALIZERS
 
 
@@ -51,8 +51,8 @@ class Protocol:
                 raise ValueError(f"protocol: {name} must be a text, got {text!r}")
         if self.normalizer not in NORMALIZERS:
             raise ValueError(f"protocol: normalizer must be one of {NORMALIZERS}, got {self.normalizer!r}")
-        check_fraction("protocol: failure_threshold", self.failure_threshold)
-        check_fraction("protocol: auc_limit", self.auc_limit)
+        for name in ("failure_threshold", "auc_limit"):
+            object.__setattr__(self, name, checked_fraction(f"protocol: {name}", getattr(self, name)))
         if not isinstance(self.flip_test, bool | None):
             raise ValueError(f"protocol: flip_test must be true, false or null, got {self.flip_test!r}")
 
@@ -161,7 +161,7 @@ def summarize(
         skipped=skipped,
         not_found=int(np.isinf(errors).sum()),
         people=None if groups is None else len(np.unique(groups)),
-        level=level,
-        resamples=resamples,
-        seed=seed,
+        level=float(level),  # JSON knows no numbers of NumPy
+        resamples=int(resamples),
+        seed=int(seed),
     )

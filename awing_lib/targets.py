@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from awing_lib.arguments import number_above
 from awing_lib.boundaries import render_boundaries
 from awing_lib.heatmaps import (
     check_landmarks,
-    check_positive,
     check_size,
-    check_weighting,
+    checked_weighting,
     gaussian_profiles,
     loss_weight_map,
     resize_landmarks,
@@ -63,9 +63,8 @@ class TargetMaker(nn.Module):
         super().__init__()
         if not isinstance(layout, LandmarkLayout):
             raise ValueError(f"layout must be a LandmarkLayout, got {type(layout).__name__}")
-        check_positive("sigma", sigma)
-        check_positive("threshold", threshold)
-        check_weighting(threshold, weight)
+        sigma, threshold = number_above("sigma", sigma), number_above("threshold", threshold)
+        threshold, weight = checked_weighting(threshold, weight)
         self.layout, self.crop, self.size = layout, check_size(crop, "crop"), check_size(size)
         self.sigma, self.boundary, self.official = sigma, bool(boundary), bool(official)
         self.threshold, self.weight = threshold, weight

@@ -244,7 +244,7 @@ def test_modules_equal_functions_and_print_their_parameters():
     expected = adaptive_wing_loss(prediction, target, alpha=2.2, omega=10, weight=weight, reduction="sum")
     assert torch.equal(module(prediction, target, weight), expected)
     assert torch.equal(WingLoss(width=5)(prediction, target), wing_loss(prediction, target, width=5))
-    assert repr(module) == "AdaptiveWingLoss(alpha=2.2, omega=10, epsilon=1.0, theta=0.5, reduction='sum')"
+    assert repr(module) == "AdaptiveWingLoss(alpha=2.2, omega=10.0, epsilon=1.0, theta=0.5, reduction='sum')"
     assert repr(WingLoss()) == "WingLoss(width=10.0, curvature=2.0, reduction='mean')"
 
 

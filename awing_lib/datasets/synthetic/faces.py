@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from awing_lib.arguments import as_whole
 from awing_lib.datasets.files import DataError
 from awing_lib.datasets.sample import FaceDataset, FaceSample, tight_boxes
 from awing_lib.datasets.synthetic.drawing import draw, geometry
@@ -34,7 +35,7 @@ class SyntheticFaces(FaceDataset):
     def __init__(self, count: int, layout: LandmarkLayout = WFLW_98, seed: int = 0) -> None:
         for name, value in (("count", count), ("seed", seed)):
             # NumPy reads larger numbers as several, so that two of them could name one face
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**32:
+            if not 0 <= as_whole(value) < 2**32:
                 raise DataError(f"SyntheticFaces: {name} must be a whole number from 0 to 2**32 - 1, got {value!r}")
         if layout not in (WFLW_98, IBUG_68, COFW_29, AFLW_19):
             known = "WFLW_98, IBUG_68, COFW_29 or AFLW_19"

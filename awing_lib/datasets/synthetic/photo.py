@@ -11,11 +11,11 @@ from collections.abc import Callable
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 from functools import cache
-from numbers import Integral, Real
 
 import cv2
 import numpy as np
 
+from awing_lib.arguments import as_real, as_whole
 from awing_lib.errors import AwingError
 
 DISPLAY_GAMMA = 2.2
@@ -45,7 +45,7 @@ def background(generator: np.random.Generator, size: int = 256) -> np.ndarray:
     Raises:
         PhotoError: the size is not a whole number from 8 to 4096.
     """
-    if not isinstance(size, Integral) or isinstance(size, bool) or not 8 <= size <= 4096:
+    if not 8 <= as_whole(size) <= 4096:
         raise PhotoError(f"size must be a whole number of pixels from 8 to 4096, got {size!r}")
     scenes, chances = _scenes()
     scene, (low, high) = scenes[np.searchsorted(chances, generator.random())]
@@ -490,8 +490,8 @@ class Photo:
     def __post_init__(self):
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            kind = Integral if name == "quality" else Real
-            if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:  # NaN fails too
+            number = as_whole(value) if name == "quality" else as_real(value)
+            if not low <= number <= high:
                 what = "a whole number" if name == "quality" else "a number"
                 raise PhotoError(f"{name} must be {what} from {low:g} to {high:g}, got {value!r}")
         if not isinstance(self.grey, bool | np.bool_):

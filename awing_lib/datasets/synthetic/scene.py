@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
+from awing_lib.arguments import as_real
 from awing_lib.datasets.synthetic.layer import blend, coverage
 from awing_lib.errors import AwingError
 
@@ -55,7 +55,7 @@ class Scene:
             if name in colours and not ((array >= 0) & (array <= 1)).all():
                 raise OccluderError(f"{name}: expected RGB from 0 to 1, got {array.tolist()}")
             object.__setattr__(self, name, array)
-        if not isinstance(self.unit, Real) or isinstance(self.unit, bool) or not 4 <= self.unit <= 4096:
+        if not 4 <= as_real(self.unit) <= 4096:
             raise OccluderError(f"unit must be from 4 to 4096 pixels, got {self.unit!r}")
         if not abs(np.hypot(*self.light) - 1) < 1e-3:
             raise OccluderError(f"light must be a vector of length 1, got {self.light.tolist()}")
