@@ -123,7 +123,19 @@ class CoordConv2d(nn.Conv2d):
         self.radius, self.boundary, self.threshold = bool(radius), bool(boundary), threshold
 
     def forward(self, input: Tensor, boundary: Tensor | None = None) -> Tensor:
-        """The convolution of (N, C, H, W) ``input``; with ``boundary=True`` also of a (N, 1, H, W) boundary map."""
+        """The convolution of the input and its coordinates.
+
+        Args:
+            input: (N, C, H, W), any floating dtype.
+            boundary: (N, 1, H, W) boundary map, any range and floating dtype, if the module was made with
+                ``boundary=True``; else None.
+
+        Returns:
+            What ``nn.Conv2d`` gives: (N, out_channels, H', W').
+
+        Raises:
+            ValueError: there is a boundary map too many or too few, or a shape does not fit.
+        """
         if self.boundary != (boundary is not None):
             needed = "must be given" if self.boundary else "must not be given"
             raise ValueError(f"boundary {needed}: this CoordConv2d was made with boundary={self.boundary}")

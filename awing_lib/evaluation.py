@@ -120,12 +120,16 @@ def evaluate(
             (:func:`awing_lib.layouts.convert`); points that it does not determine are left out, and noted.
         by: an attribute whose values make the subsets; None: as :func:`awing_lib.customs.subsets_of`.
         group: an attribute that says who is on each photo: intervals are then by person.
-        level, resamples, seed: of the intervals.
+        level, resamples, seed: of the intervals; :func:`awing_lib.intervals.bootstrap_interval`.
+
+    Returns:
+        The errors of all landmarks, and NME, failure rate and AUC of each subset with their intervals; fractions.
 
     Raises:
         EvaluationError: the layouts cannot be converted, the predictions are of another number of faces, or there is
             no such attribute.
         DataError: what the NME of a face would be divided by is 0.
+        ValueError: a setting of the intervals is out of range; the message names it.
     """
     layout = faces.layout if layout is None else layout
     predicted = np.asarray(predicted, np.float64)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from awing_lib.arguments import as_whole
@@ -71,6 +72,9 @@ def resolve_model(path_or_name: str | os.PathLike) -> Path:
 
     Args:
         path_or_name: a model file; the folder of a run, with ``model.safetensors`` in it; or one of :data:`SHIPPED`.
+
+    Returns:
+        Where the file is.
 
     Raises:
         InferenceError: there is no such file; the message says where it was looked for.
@@ -152,7 +156,10 @@ class FaceAligner:
 
         Args:
             path_or_name: which model.
-            options: keyword arguments of :class:`FaceAligner`.
+            **options: keyword arguments of :class:`FaceAligner`.
+
+        Returns:
+            The aligner, ready for use.
 
         Raises:
             InferenceError: there is no such model, or an option is not as described.
@@ -160,7 +167,7 @@ class FaceAligner:
         """
         return cls(*load_model(resolve_model(path_or_name)), **options)
 
-    def __call__(self, image: np.ndarray, boxes=None) -> list[Face]:
+    def __call__(self, image: np.ndarray, boxes: ArrayLike | None = None) -> list[Face]:
         """The faces of one picture.
 
         Args:

@@ -122,9 +122,16 @@ def adaptive_wing_formula(
 ) -> Tensor:
     """The definition as it is written, per pixel: the readable reference, differentiable as often as you like.
 
-    Same arguments as :func:`adaptive_wing_loss`, for floating tensors of one dtype; no checks. The gradient at zero
-    error is NaN where ``target > alpha - 1``: the power's derivative is infinite there, and infinity times sign(0) is
-    NaN.
+    Nothing is checked. The gradient at zero error is NaN where ``target > alpha - 1``: the power's derivative is
+    infinite there, and infinity times sign(0) is NaN.
+
+    Args:
+        prediction: any shape, any floating dtype, any range.
+        target: same shape and dtype as ``prediction``; heatmaps in [0, 1].
+        alpha, omega, epsilon, theta: as for :func:`adaptive_wing_loss`.
+
+    Returns:
+        A tensor of the shape and dtype of ``target``.
     """
     d = (target - prediction).abs()
     p = alpha - target
@@ -135,7 +142,23 @@ def adaptive_wing_formula(
 
 
 class AdaptiveWingLoss(nn.Module):
-    """:func:`adaptive_wing_loss` as a module: ``AdaptiveWingLoss()(prediction, target, weight)``."""
+    """:func:`adaptive_wing_loss` as a module (section 4 of the paper).
+
+    Args:
+        alpha: exponent base, > 1; take it slightly above 2.
+        omega: scale of the loss, > 0.
+        epsilon: curvature, > 0; a smaller one raises the influence of small errors.
+        theta: error at which the logarithm hands over to the straight line, > 0.
+        reduction: ``"mean"`` (over all elements, whatever their weight), ``"sum"`` or ``"none"``.
+
+    Raises:
+        ValueError: names the bad argument.
+
+    Example:
+        >>> criterion = AdaptiveWingLoss()
+        >>> round(criterion(torch.tensor([0.0]), torch.tensor([1.0]), weight=torch.tensor([11.0])).item(), 2)
+        112.85
+    """
 
     def __init__(
         self,
@@ -152,6 +175,20 @@ class AdaptiveWingLoss(nn.Module):
         self.reduction = reduction
 
     def forward(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            prediction: any shape, usually (N, L, H, W) heatmaps; any floating dtype, any range.
+            target: same shape as ``prediction``; heatmaps in [0, 1], without gradient.
+            weight: multiplies the per-pixel loss (``W * M + 1`` of section 4.3); any shape that broadcasts to
+                ``target``. None: all pixels count alike.
+
+        Returns:
+            A scalar, or a tensor of the shape of ``target`` for ``"none"``; float64 if an input is, else float32.
+
+        Raises:
+            ValueError: names the bad argument; see :func:`adaptive_wing_loss`.
+        """
         return adaptive_wing_loss(
             prediction,
             target,
@@ -211,7 +248,20 @@ def wing_loss(
 
 
 class WingLoss(nn.Module):
-    """:func:`wing_loss` as a module."""
+    """:func:`wing_loss` as a module (Feng et al., CVPR 2018).
+
+    Args:
+        width: error at which the logarithm hands over to slope 1, > 0 (``w`` in the paper).
+        curvature: > 0 (``epsilon`` in the paper).
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ValueError: names the bad argument.
+
+    Example:
+        >>> round(WingLoss()(torch.tensor([1.0]), torch.tensor([0.0])).item(), 4)
+        4.0547
+    """
 
     def __init__(self, *, width: float = 10.0, curvature: float = 2.0, reduction: str = "mean") -> None:
         super().__init__()
@@ -220,6 +270,18 @@ class WingLoss(nn.Module):
         self.reduction = reduction
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            prediction: any shape, any floating dtype.
+            target: same shape as ``prediction``.
+
+        Returns:
+            A scalar, or a tensor of the shape of ``target`` for ``"none"``; float64 if an input is, else float32.
+
+        Raises:
+            ValueError: names the bad argument.
+        """
         return wing_loss(prediction, target, width=self.width, curvature=self.curvature, reduction=self.reduction)
 
     def extra_repr(self) -> str:

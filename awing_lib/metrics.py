@@ -20,6 +20,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from awing_lib.arguments import as_real
 from awing_lib.layouts import LandmarkLayout
@@ -36,7 +37,7 @@ _REGIONS = {  # name -> words of the points' names; a "brow" is asked for before
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 
-def landmark_errors(predicted, target, normalizer) -> np.ndarray:
+def landmark_errors(predicted: ArrayLike, target: ArrayLike, normalizer: ArrayLike) -> np.ndarray:
     r"""Error of every landmark: :math:`\lVert p - \hat p \rVert / d`.
 
     Args:
@@ -71,7 +72,7 @@ def landmark_errors(predicted, target, normalizer) -> np.ndarray:
     return errors
 
 
-def mean_over_marked(errors, axis: int) -> np.ndarray:
+def mean_over_marked(errors: ArrayLike, axis: int) -> np.ndarray:
     """Mean along ``axis`` of errors that are not NaN; NaN where all are.
 
     Of (N, L) :func:`landmark_errors`, axis 1 gives one error per face, axis 0 one per landmark of the layout.
@@ -82,12 +83,21 @@ def mean_over_marked(errors, axis: int) -> np.ndarray:
     return np.where(count > 0, np.where(marked, errors, 0).sum(axis) / np.maximum(count, 1), np.nan)
 
 
-def normalized_mean_error(predicted, target, normalizer) -> np.ndarray:
-    """NME of each face: the mean over its marked landmarks of distance / normaliser. Arguments as `landmark_errors`.
+def normalized_mean_error(predicted: ArrayLike, target: ArrayLike, normalizer: ArrayLike) -> np.ndarray:
+    """NME of each face: the mean over its marked landmarks of distance / normaliser.
+
+    Args:
+        predicted: (N, L, 2), pixels; NaN or infinite where nothing was found.
+        target: (N, L, 2), pixels of the same image; NaN where a landmark is not marked.
+        normalizer: (N,) the length that each face's distances are divided by, in the same pixels, as
+            ``layout.normalizer(target, kind)`` gives it; NaN where it is not known.
 
     Returns:
         (N,) float64, a fraction; NaN for a face with nothing to measure, infinite if a marked landmark was not found.
         The NME of a data set is the mean over its faces.
+
+    Raises:
+        ValueError: shapes disagree, a target is infinite, or a normaliser is not positive.
 
     Example:
         >>> target = np.array([[[0.0, 0.0], [10.0, 0.0], [np.nan, np.nan]]])
@@ -112,7 +122,7 @@ def landmark_regions(layout: LandmarkLayout) -> dict[str, tuple[int, ...]]:
     return {name: tuple(points) for name, points in regions.items() if points}
 
 
-def group_errors(errors, groups: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
+def group_errors(errors: ArrayLike, groups: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
     """Error of each face over each group of landmarks.
 
     Args:
@@ -137,26 +147,33 @@ def group_errors(errors, groups: Mapping[str, Sequence[int]]) -> dict[str, np.nd
 # -- summaries of one error per face ----------------------------------------------------------------------------------
 
 
-def failure_rate(errors, threshold: float = 0.10) -> float:
+def failure_rate(errors: ArrayLike, threshold: float = 0.10) -> float:
     """Share of faces with error > ``threshold``: a face that lies exactly on it has not failed.
 
     Args:
         errors: (N,) one per face, fractions; infinite for a face that was not found.
         threshold: fraction, > 0; 0.10 for WFLW and COFW.
 
+    Returns:
+        A fraction in [0, 1], lower is better.
+
     Raises:
         ValueError: no faces, a negative or NaN error (the message says which faces), or a threshold that is not > 0.
+
+    Example:
+        >>> failure_rate([0.03, 0.10, 0.25, np.inf])
+        0.5
     """
     errors = checked_errors(errors)
     threshold = checked_fraction("threshold", threshold)
     return float((errors > threshold).mean())
 
 
-def cumulative_error_distribution(errors, limit: float = 0.10) -> tuple[np.ndarray, np.ndarray]:
+def cumulative_error_distribution(errors: ArrayLike, limit: float = 0.10) -> tuple[np.ndarray, np.ndarray]:
     """CED: the share of faces with error <= x, exactly, as the step function that it is.
 
     Args:
-        errors: (N,) one per face, fractions.
+        errors: (N,) one per face, fractions; infinite for a face that was not found.
         limit: the curve ends here, fraction > 0.
 
     Returns:
@@ -165,7 +182,12 @@ def cumulative_error_distribution(errors, limit: float = 0.10) -> tuple[np.ndarr
         ``(np.diff(x) * y[:-1]).sum() / limit`` is :func:`area_under_curve`.
 
     Raises:
-        ValueError: as :func:`failure_rate`.
+        ValueError: no faces, a negative or NaN error (the message says which faces), or a limit that is not > 0.
+
+    Example:
+        >>> x, y = cumulative_error_distribution([0.03, 0.05, 0.25, np.inf])
+        >>> x.tolist(), y.tolist()
+        ([0.0, 0.03, 0.05, 0.1], [0.0, 0.25, 0.5, 0.5])
     """
     errors = checked_errors(errors)
     limit = checked_fraction("limit", limit)
@@ -173,7 +195,7 @@ def cumulative_error_distribution(errors, limit: float = 0.10) -> tuple[np.ndarr
     return x, np.searchsorted(np.sort(errors), x, side="right") / len(errors)
 
 
-def area_under_curve(errors, limit: float = 0.10) -> float:
+def area_under_curve(errors: ArrayLike, limit: float = 0.10) -> float:
     r"""Area under the CED up to ``limit``, divided by ``limit``: in [0, 1], higher is better.
 
     .. math:: \mathrm{AUC}_t = \frac1t \int_0^t \mathrm{CED}(x)\,dx = 1 - \frac{\mathrm{mean}(\min(e, t))}{t}
@@ -181,8 +203,19 @@ def area_under_curve(errors, limit: float = 0.10) -> float:
     A face with error e adds a step of height 1/N that reaches from e to t: an area of (t - min(e, t)) / N. So the
     integral is exact, without a grid.
 
+    Args:
+        errors: (N,) one per face, fractions; infinite for a face that was not found.
+        limit: where the curve ends, fraction > 0.
+
+    Returns:
+        A fraction in [0, 1].
+
     Raises:
-        ValueError: as :func:`failure_rate`.
+        ValueError: no faces, a negative or NaN error (the message says which faces), or a limit that is not > 0.
+
+    Example:
+        >>> area_under_curve([0.05, 0.25])
+        0.25
     """
     errors = checked_errors(errors)
     limit = checked_fraction("limit", limit)
@@ -197,7 +230,7 @@ def face_areas(errors: np.ndarray, limit: float) -> np.ndarray:
 # -- checks -----------------------------------------------------------------------------------------------------------
 
 
-def checked_errors(values, name: str = "errors", low: float = 0.0) -> np.ndarray:
+def checked_errors(values: ArrayLike, name: str = "errors", low: float = 0.0) -> np.ndarray:
     """The values as (N,) float64, one for each face.
 
     Raises:
@@ -223,7 +256,7 @@ def _faces(wrong: np.ndarray) -> str:
     return f"face {', '.join(map(str, indices[:3]))}{more}"
 
 
-def checked_fraction(name: str, value) -> float:
+def checked_fraction(name: str, value: object) -> float:
     """The value as a float.
 
     Raises:

@@ -228,7 +228,7 @@ class TrainingRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run.
+    """One training run: ``name`` and ``about`` for people, and five parts, each a dataclass of its own.
 
     Raises:
         RecipeError: a field is unknown, of the wrong kind or out of range; the message names it.
@@ -319,6 +319,9 @@ def load_recipe(name_or_path: str | os.PathLike, settings: Mapping[str, Any] | N
     Args:
         name_or_path: one of :data:`RECIPES`, or a file that ends in .yaml or .yml.
         settings: field -> value, as :meth:`Recipe.updated` takes them.
+
+    Returns:
+        The recipe, each field of it checked.
 
     Raises:
         RecipeError: no such recipe, not readable, or a field is wrong; the message names file and field.

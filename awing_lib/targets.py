@@ -161,5 +161,25 @@ def _new_memory(shape: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 def make_targets(landmarks: Tensor, layout: LandmarkLayout, **settings) -> tuple[Tensor, Tensor]:
-    """:class:`TargetMaker` in one call: ``make_targets(landmarks, layout, size=64, official=False, ...)``."""
+    """:class:`TargetMaker` in one call: heatmaps, boundary and weights of a batch (sections 4.3 and 5 of the paper).
+
+    Args:
+        landmarks: (N, L, 2), x and y in pixels of the crop, any floating dtype; they may be NaN or lie outside.
+        layout: the landmarks' layout.
+        **settings: the other arguments of :class:`TargetMaker`: ``crop``, ``size``, ``sigma``, ``boundary``,
+            ``threshold``, ``weight`` and ``official``.
+
+    Returns:
+        Heatmaps (N, L + 1, H, W) in [0, 1], the boundary last, and weights of the same shape, 1 or ``weight + 1``;
+        float64 if the landmarks are, else float32.
+
+    Raises:
+        ValueError: names the bad argument.
+
+    Example:
+        >>> from awing_lib.layouts import IBUG_68
+        >>> heatmaps, weights = make_targets(torch.rand(2, 68, 2) * 128, IBUG_68, crop=128, size=32)
+        >>> heatmaps.shape, weights.unique()
+        (torch.Size([2, 69, 32, 32]), tensor([ 1., 11.]))
+    """
     return TargetMaker(layout, **settings)(landmarks)
