@@ -1,6 +1,6 @@
 """How good predicted landmarks are: normalised mean error (NME), failure rate (FR), error distribution (CED), AUC.
 
-Everything is numpy in float64, one error per face, as a fraction: 0.04 is an NME of 4 %. Percent appears only where
+Everything is numpy in float64, one error per face, as a fraction: 0.04 is an NME of 4 %. Per cent appears only where
 a number is printed. How sure such a number is says :mod:`awing_lib.intervals`; what it was measured with is kept beside
 it by :mod:`awing_lib.scores`.
 

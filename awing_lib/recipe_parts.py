@@ -117,7 +117,7 @@ def learning_rate(settings: TrainingRecipe, step: int, steps_per_epoch: int) -> 
 
 
 def validate(network: nn.Module, faces: FaceDataset, recipe: Recipe) -> float:
-    """Mean NME of a network on faces, in percent, over those that have one."""
+    """Mean NME of a network on faces, in per cent, over those that have one."""
     data = recipe.data
     predicted, _ = predict_faces(
         network,

@@ -20,7 +20,7 @@ def markdown_table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def as_json(evaluations: Sequence[Evaluation]) -> str:
-    """The same and the error of each landmark, in JSON; fractions, not percent; infinity and NaN are "inf", "nan"."""
+    """The same and the error of each landmark, in JSON; fractions, not per cent; infinity and NaN are "inf", "nan"."""
     first = evaluations[0]
     models = []
     for each in evaluations:

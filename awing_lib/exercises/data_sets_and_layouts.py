@@ -21,7 +21,7 @@ def _origin_price(answer: object) -> str:
     if abs(value - 5) < 0.005:
         raise NotQuite("an error is the distance between two points. One to the right and one down: how far is that?")
     if abs(value - np.sqrt(2) / 40) < 0.0005:
-        raise NotQuite("right as a share. The question asks for percent.")
+        raise NotQuite("right as a share. The question asks for per cent.")
     if value == 0:
         raise NotQuite("a perfect network finds the true place, and the labels of your test set are not there.")
     raise NotQuite(f"{value:g} is not it: how far is a label from the true place, in pixels, and what divides that?")

@@ -64,7 +64,7 @@ def _amdahl(answer: object) -> str:
 def _held_by_memory(answer: object) -> str:
     hints = {
         "a": "each weight of this layer is used at 4096 places of 8 images. It makes hundreds of operations a byte.",
-        "c": "this one is close, with a ninth of the operations of a 3×3 kernel. But it is above 50: per value of the "
+        "c": "this one is close, with a ninth of the operations of a 3x3 kernel. But it is above 50: per value of the "
         "input it makes 512 operations, and moves little more than 8 bytes.",
         "d": "a product of n×n matrices makes 2n³ operations on 3n² values. For large n that is a lot.",
     }

@@ -36,7 +36,7 @@ class BoundaryMask(BookFigure):
         "Interactive figure: the boundary map of a face, and the x and y coordinates of the pixels where it reaches a "
         "threshold. Blur and noise show what a bad prediction lets through. It needs JavaScript."
     )
-    boundary = traitlets.List(help="the clean boundary map, 64 x 64 numbers, row after row").tag(sync=True)
+    boundary = traitlets.List(help="the clean boundary map, 64x64 numbers, row after row").tag(sync=True)
     threshold = traitlets.Float(0.05, min=0.01, max=0.9).tag(sync=True)
     spread = traitlets.Float(0.0, min=0.0, max=3.0).tag(sync=True)
     noise = traitlets.Float(0.0, min=0.0, max=0.2).tag(sync=True)

@@ -25,7 +25,7 @@ const KINDS = [
   { key: "one", label: "1×1 convolution", color: "var(--aw-blue)", cost: (s) => convolutionCost(s.features, s.side, s.batch, s.width, 1) },
   { key: "three", label: "3×3 convolution", color: "var(--aw-green)", cost: (s) => convolutionCost(s.features, s.side, s.batch, s.width, 3) },
 ];
-const INTENSITIES = [0.05, 3000], RATES = [0.005, 200], FACTORS = [0.9, 120]; // of the axes; the rates are percent
+const INTENSITIES = [0.05, 3000], RATES = [0.005, 200], FACTORS = [0.9, 120]; // of the axes; the rates are per cent
 const short = (value) => (value < 0.9995e4 ? format(value) : value.toExponential(2).replace("e+", "e")); // 1.05e9
 const percent = (value) => (value < 0.001 ? "under 0.1 %" : `${format(100 * value, value < 0.1 ? 2 : 3)} %`);
 const times = (value) => `${value < 10 ? value.toFixed(2) : value.toFixed(1)} times`;

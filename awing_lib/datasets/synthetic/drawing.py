@@ -174,7 +174,7 @@ def _behind(place: Geometry, seen: np.ndarray, reach: float) -> np.ndarray:
     last = seen.shape[0] - 1
     x, y = np.clip(np.rint(place.landmarks).astype(int), 0, last).T
     before = seen[y, x]
-    # the contour runs along the rim, where the next pixel may lie much nearer: the farthest of 3 x 3 counts
+    # the contour runs along the rim, where the next pixel may lie much nearer: the farthest of 3x3 counts
     x, y = np.clip(np.rint(place.landmarks[:33] + AROUND * reach).astype(int), 0, last).transpose(2, 0, 1)  # (9, 33)
     before[:33] = seen[y, x].min(0)
     return before > place.depth + TOLERANCE

@@ -14,7 +14,7 @@ SIZE = 256
 
 
 class SyntheticFaces(FaceDataset):
-    """Faces made to order: 256 x 256 pixels, exact landmarks, nothing to download, no real person in them.
+    """Faces made to order: 256x256 pixels, exact landmarks, nothing to download, no real person in them.
 
     Face ``i`` of a seed is the same in every process and for every ``count``, whichever other faces are drawn. None is
     drawn before it is asked for. ``visible`` is False where the head itself, hair, a hat, dark glasses, or something in
