@@ -2,21 +2,27 @@
 
 import json
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 
 from awing_lib.customs import FULL
 from awing_lib.evaluation import Evaluation
 from awing_lib.intervals import Interval
 
+WIDTH = 88  # characters of a line of text: what a terminal and a page of the book show without scrolling
+
 
 def text_table(evaluations: Sequence[Evaluation]) -> str:
-    """The numbers of one or several models on the same faces, for a terminal: protocol, subsets, regions, notes."""
-    return _document(evaluations, _plain_rows)
+    """The numbers of one or several models on the same faces, for a terminal: protocol, subsets, regions, notes.
+
+    No line is longer than 88 characters as long as the names are short; columns that do not fit come below.
+    """
+    return _document(evaluations, _plain_rows, _in_lines)
 
 
 def markdown_table(evaluations: Sequence[Evaluation]) -> str:
     """The same in Markdown."""
-    return _document(evaluations, _markdown_rows)
+    return _document(evaluations, _markdown_rows, str)
 
 
 def as_json(evaluations: Sequence[Evaluation]) -> str:
@@ -43,14 +49,16 @@ def _finite(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def _document(evaluations: Sequence[Evaluation], drawn: Callable[[list[list[str]]], str]) -> str:
+def _document(
+    evaluations: Sequence[Evaluation], drawn: Callable[[list[list[str]], int], str], told: Callable[[str], str]
+) -> str:
     protocols = [each.protocol for each in evaluations]
     if all(protocol == protocols[0] for protocol in protocols):
         head = str(protocols[0])
     else:
         head = "\n\n".join(f"{each.name}: {each.protocol}" for each in evaluations)
-    parts = [head, drawn(_score_rows(evaluations)), drawn(_region_rows(evaluations))]
-    return "\n\n".join([*parts, *_notes(evaluations)])
+    tables = [drawn(_score_rows(evaluations), 2), drawn(_region_rows(evaluations), 1)]
+    return "\n\n".join([told(head), *tables, *_notes(evaluations)])
 
 
 def _score_rows(evaluations: Sequence[Evaluation]) -> list[list[str]]:
@@ -108,12 +116,30 @@ def _shown(interval: Interval, spec: str = ".4f") -> str:
     return f"{interval.value:{spec}}" if math.isnan(interval.low) else format(interval, spec)
 
 
-def _plain_rows(rows: list[list[str]]) -> str:
+def _in_lines(text: str) -> str:
+    long_words = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(textwrap.fill(line, WIDTH, **long_words) for line in text.split("\n"))
+
+
+def _plain_rows(rows: list[list[str]], keys: int) -> str:
+    """Rows in aligned columns; those that do not fit beside the first ``keys`` columns make a table of their own."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    tables = [[]]
+    for index in range(keys, len(columns)):
+        shown = [*range(keys), *tables[-1], index]
+        if tables[-1] and sum(widths[i] + 2 for i in shown) - 2 > WIDTH:
+            tables.append([])
+        tables[-1].append(index)
+    return "\n\n".join(_aligned([[row[i] for i in (*range(keys), *table)] for row in rows]) for table in tables)
+
+
+def _aligned(rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def _markdown_rows(rows: list[list[str]]) -> str:
+def _markdown_rows(rows: list[list[str]], keys: int) -> str:
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines = [escaped[0], ["---"] * len(rows[0]), *escaped[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -19,8 +19,11 @@ def test_text_table_of_two_models():
     second = evaluate("second", off_by(faces, *[3, 12] * 20), faces, PLAIN, by="age")
     lines = text_table([first, second]).splitlines()
     assert lines[0] == "WFLW test, NME by inter-ocular, FR > 10 %, AUC to 10 %, crop: given box, no flip test"
+    assert max(map(len, lines)) <= 88
     rows = [[cell for cell in line.split("  ") if cell] for line in lines[2:9]]
-    rows = [[cell.strip() for cell in row] for row in rows]
+    below = [[cell for cell in line.split("  ") if cell] for line in lines[10:17]]  # the columns that did not fit
+    assert [row[:2] for row in rows] == [row[:2] for row in below]
+    rows = [[cell.strip() for cell in [*row, *more[2:]]] for row, more in zip(rows, below, strict=True)]
     assert rows[0] == ["subset", "model", "faces", "NME, %", "FR, %", "AUC", "NME, % minus that of first"]
     assert [row[:3] for row in rows[3:]] == [
         ["age=old", "first", "20"],
