@@ -123,6 +123,7 @@ function render({ model, el }) {
   r.paint((i) => (channels.r[i] + 1) / 2);
   r.canvas.setAttribute("aria-label", "The radius: 0 in the middle, 1 in the corners. It does not depend on the boundary");
 
+  const presets = [preset(model, "Perfect prediction", START), preset(model, "Blurred and noisy", { ...START, spread: 1.5, noise: 0.04 })];
   const summary = element("p", { class: "aw-summary", role: "status" });
   let now = clean;
   const table = numbersTable(
@@ -143,9 +144,7 @@ function render({ model, el }) {
       slider(model, { name: "threshold", label: "threshold", min: 0.01, max: 0.9, step: 0.01 }),
       slider(model, { name: "spread", label: "blur", min: 0, max: 3, step: 0.1, show: (value) => `${format(value)} px` }),
       slider(model, { name: "noise", label: "noise", min: 0, max: 0.2, step: 0.01 })),
-    element("div", { class: "aw-row" },
-      button("Perfect prediction", () => writeAll(model, START)),
-      button("Blurred and noisy", () => writeAll(model, { ...START, spread: 1.5, noise: 0.04 }))),
+    element("div", { class: "aw-row" }, ...presets.map(([node]) => node)),
     summary, table.node,
     settingsLink(model, el, { anchor: "boundary-mask", call: "BoundaryMask", limits: LIMITS })));
 
@@ -162,6 +161,7 @@ function render({ model, el }) {
       canvas.setAttribute("aria-label", `The channel ${name}, painted where the map is at least ${format(threshold)}: ${share}`);
     }
     say(summary, `At the threshold ${format(threshold)}, ${share}: ${missed} of the boundary's ${wanted} pixels are missed, ${extra} others come through.`);
+    showPressed(model, presets);
     table.update();
   }
   return redraw(model, el, Object.keys(START), draw);

@@ -69,9 +69,9 @@ function render({ model, el }) {
       element("div", {},
         slider(model, { name: "threshold", label: "threshold", min: 0.01, max: END, step: 0.001, show: (value) => percent(value, 1) }),
         slider(model, { name: "left_out", label: "worst left out", min: 0, max: 0.1, step: 0.01, show: (value) => percent(value, 0) }),
-        scores,
-        element("div", { class: "aw-row", role: "group", "aria-label": "area of" }, element("span", {}, "area of"), ...choices,
-          button("Reset", () => writeAll(model, START))))),
+        scores)),
+    element("div", { class: "aw-row", style: "margin-top:6px", role: "group", "aria-label": "area of" }, element("span", {}, "area of"), ...choices,
+      button("Reset", () => writeAll(model, START))),
     summary, numbers.node,
     settingsLink(model, el, { anchor: "ced-explorer", call: "CedExplorer", limits })));
 

@@ -126,6 +126,7 @@ const powersOfTen = ([low, high]) => {
 function scale([low, high], from, to, log) {
   const bend = log ? Math.log10 : (value) => value, start = bend(low), extent = bend(high) - start;
   const place = (value) => from + ((bend(value) - start) / extent) * (to - from);
+  Object.assign(place, { from, to });
   place.invert = (pixel) => { const value = start + ((pixel - from) / (to - from)) * extent; return log ? 10 ** value : value; };
   return place;
 }
@@ -191,8 +192,11 @@ function chart({ label, xLabel, yLabel, height = 240, logX = false, logY = false
       }
       self.mark(key, "path", { d, fill: "none", style: `stroke:${color}`, "stroke-width": width, "stroke-dasharray": dash, "clip-path": `url(#${clip})` });
     },
+    // A dot on the edge of the chart is drawn whole, one beyond it not at all.
     dot(key, px, py, { color = "currentColor", radius = 4.5 } = {}) {
-      self.mark(key, "circle", { cx: x(px), cy: y(py), r: radius, style: `fill:${color}`, "clip-path": `url(#${clip})` });
+      const cx = x(px), cy = y(py), near = (value, from, to) => value >= Math.min(from, to) - 0.5 && value <= Math.max(from, to) + 0.5;
+      const within = near(cx, x.from, x.to) && near(cy, y.from, y.to);
+      self.mark(key, "circle", { cx, cy, r: radius, style: `fill:${color}`, "clip-path": within ? "none" : `url(#${clip})` });
     },
     // A thin line across the whole chart at one x.
     upright(key, px, { color = "currentColor", dash = "none", width = 1 } = {}) {
@@ -218,8 +222,17 @@ function chart({ label, xLabel, yLabel, height = 240, logX = false, logY = false
 }
 
 // A piece of a line, for legends: colour and dash, since colour alone does not tell lines apart for everybody.
-const sample = ({ color, dash = "none" }) => element("svg:svg", { width: 34, height: 10, "aria-hidden": "true" },
+const sample = ({ color, dash = "none" }) => element("svg:svg", { width: 34, height: 10, style: "flex:none", "aria-hidden": "true" },
   element("svg:line", { x1: 1, x2: 33, y1: 5, y2: 5, style: `stroke:${color}`, "stroke-width": 3, "stroke-dasharray": dash }));
+
+// A button that sets several traits, and shows as pressed while all of them have its values: [node, values].
+const preset = (model, label, values) => [button(label, () => writeAll(model, values)), values];
+
+function showPressed(model, presets) {
+  for (const [node, values] of presets) {
+    node.setAttribute("aria-pressed", String(Object.entries(values).every(([name, value]) => model.get(name) === value)));
+  }
+}
 
 function legend(entries) {
   return element("ul", { class: "aw-legend" }, ...entries.map((entry) => element("li", {}, sample(entry), entry.label)));

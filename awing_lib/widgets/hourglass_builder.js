@@ -71,9 +71,13 @@ function render({ model, el }) {
     () => ["part", "output", "parameters", "million multiply-adds"],
     () => describe(settings()).map((part) => [part.name, part.shape.join("×"), String(part.parameters), (part.multiplyAdds / 1e6).toFixed(1)]),
   );
-  const preset = (label, values) => button(label, () => writeAll(model, { coordconv: true, boundary: true, ...values }));
+  const whole = { coordconv: true, boundary: true };
+  const presets = [
+    preset(model, "Paper", { stacks: 4, depth: 4, features: 256, ...whole }),
+    preset(model, "Nano", { stacks: 1, depth: 3, features: 32, ...whole }),
+  ];
   el.append(element("div", { class: "aw aw-hourglass-builder", id: model.page && anchorOf(el, "hourglass-builder") },
-    element("div", { class: "aw-row" }, preset("Paper", { stacks: 4, depth: 4, features: 256 }), preset("Nano", { stacks: 1, depth: 3, features: 32 })),
+    element("div", { class: "aw-row" }, ...presets.map(([node]) => node)),
     element("div", { class: "aw-controls" },
       slider(model, { name: "stacks", label: "stacks", min: 1, max: 8, step: 1 }),
       slider(model, { name: "depth", label: "depth", min: 1, max: 5, step: 1 }),
@@ -117,6 +121,7 @@ function render({ model, el }) {
   function draw() {
     const chosen = settings(), parts = describe(chosen);
     drawBars(parts, chosen);
+    showPressed(model, presets);
     const total = price(parts, "multiplyAdds"), groupsOf = { stem: /^stem/, hourglasses: /hourglass$/, "blocks after them": /top$/, "1×1 convolutions": /entry|mix|predict|carry/ };
     facts.replaceChildren(element("li", {}, "Of the multiply-adds:"), ...Object.entries(groupsOf).map(([label, pattern]) =>
       element("li", {}, `${label} ${Math.round((100 * price(parts.filter(({ name }) => pattern.test(name)), "multiplyAdds")) / total)} %`)));

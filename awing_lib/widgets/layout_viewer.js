@@ -74,7 +74,8 @@ function render({ model, el }) {
     writeAll(model, { count: next.points.length, point: nearest(next.positions, place).index });
   };
   const tabs = layouts.map((layout) => button(layout.name, () => switchTo(layout)));
-  const parts = REGIONS.map(([label, pattern]) => [label, extent(everything.filter(([name]) => pattern.test(name)).map(([, position]) => position))])
+  const around = (points) => (model.get("face") ? widened(extent(points)) : extent(points));
+  const parts = REGIONS.map(([label, pattern], index) => [label, (index ? extent : around)(everything.filter(([name]) => pattern.test(name)).map(([, position]) => position))])
     .filter(([, { left, right, top, bottom }]) => right > left && bottom > top); // one's own names may say nothing of eyes
   const regions = parts.map(([label], index) => button(label, () => { region = index; hovered = null; again(); }));
   const group = (label, ...children) => element("div", { class: "aw-row", role: "group", "aria-label": label }, ...children);
@@ -200,6 +201,12 @@ function render({ model, el }) {
 
 // Normalisers that have an end at this point, or in a mean that it has a share in.
 const endsOf = (layout, index) => Object.keys(layout.eyes).filter((kind) => layout.eyes[kind].flat().includes(index));
+
+// The whole face shows a face: not only the middle of it, enlarged, where a layout has a few points there.
+function widened({ left, right, top, bottom }) {
+  const least = 0.6 * SIDE, wide = Math.max(0, least - (right - left)) / 2, high = Math.max(0, least - (bottom - top)) / 2;
+  return { left: left - wide, right: right + wide, top: top - high, bottom: bottom + high };
+}
 
 const overlap = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
 

@@ -99,7 +99,8 @@ function render({ model, el }) {
   const scores = element("table", { class: "aw-table" },
     element("caption", { style: "caption-side:bottom;font-size:13px;text-align:left;color:inherit" }, "Means over all held-out faces; height: the value at the true landmark."),
     element("thead", {}, element("tr", {}, ...["run", "NME, %", "height", "width, px"].map((head) => element("th", { scope: "col", style: NO_BREAK }, head)))),
-    element("tbody", {}, ...runs.map((run, i) => element("tr", {}, element("th", { scope: "row" }, sample(run), " ", run.name), ...cells[i]))));
+    element("tbody", {}, ...runs.map((run, i) => element("tr", {}, element("th", { scope: "row" },
+      element("span", { style: "display:flex;gap:8px;align-items:center" }, sample(run), run.name)), ...cells[i]))));
   const choices = views.map((name, i) => button(name, () => write(model, "view", i)));
   const summary = element("p", { class: "aw-summary", role: "status" });
   const numbers = numbersTable(
@@ -112,7 +113,7 @@ function render({ model, el }) {
     element("div", { class: "aw-row", role: "group", "aria-label": "heatmap of" }, element("span", {}, "heatmap of"), ...choices),
     element("div", { style: "display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:10px;max-width:660px;margin:8px auto" },
       photo, target.node, ...panels.map(({ node }) => node)),
-    element("div", { class: "aw-columns" }, plot.node, element("div", { style: "overflow-x:auto" }, scores)),
+    plot.node, element("div", { style: "overflow-x:auto" }, scores),
     summary, numbers.node,
     settingsLink(model, el, { anchor: "training-scrubber", call: "TrainingScrubber", limits })));
 
