@@ -28,7 +28,7 @@ def draw_face(panel, image: np.ndarray, landmarks: np.ndarray, *, layout: Landma
         sides[left], sides[right] = "left", "right"
     for side, style in LANDMARK_STYLES.items():
         points = landmarks[sides == side]
-        size = {"markersize": 2.2, "markeredgecolor": "#1b1b1f", "markeredgewidth": 0.3}
+        size = {"markersize": 3, "markeredgecolor": "#1b1b1f", "markeredgewidth": 0.4}
         panel.plot(*points.T, linestyle="", **style, **size)
     panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     panel.set_axis_off()
@@ -63,11 +63,39 @@ def numbered_faces(images, landmarks, titles, *, layout: LandmarkLayout, columns
     for panel, points in zip(figure.axes, landmarks, strict=False):
         for run in layout.boundaries.values():
             panel.plot(*points[list(run)].T, color="#ffffff", linewidth=0.9, zorder=1.5)
-        for index, place in enumerate(points):
-            if np.isfinite(place).all():
-                look = {"fontsize": 9, "color": "#ffffff", "path_effects": rim}
-                panel.annotate(str(index), place, (3, 2), textcoords="offset points", **look)
+        points_a_pixel = 72 * min(2.4, 7.2 / columns) / max(panel.images[0].get_array().shape[:2])
+        for index, (across, up) in _places_of_numbers(points * [points_a_pixel, -points_a_pixel]).items():
+            look = {"fontsize": 9, "color": "#ffffff", "path_effects": rim, "ha": "center", "va": "center"}
+            if max(abs(across), abs(up)) > 10:  # a stroke says whose number it is
+                look["arrowprops"] = {"arrowstyle": "-", "color": "#ffffff", "linewidth": 0.5, "shrinkA": 4}
+            panel.annotate(str(index), points[index], (across, up), textcoords="offset points", **look)
     return figure
+
+
+def _places_of_numbers(points: np.ndarray) -> dict[int, tuple[float, float]]:
+    """Where the middle of each number of 9 points stands beside its landmark (L, 2), in points, y upwards.
+
+    Near it where that is free, else a little further away, else where it covers least.
+    """
+    shown = [index for index, place in enumerate(points) if np.isfinite(place).all()]
+    taken = [(*points[index], 3.0, 3.0) for index in shown]  # middle and half of the sides of a box
+    found = {}
+    for index in shown:
+        half = 3 * len(str(index))
+        angles = np.radians([45, 135, 0, 180, 90, 270, 315, 225])
+        rings = [((half + ring) * np.cos(angle), (4 + ring) * np.sin(angle)) for ring in (3, 10) for angle in angles]
+        boxes = [(*(points[index] + shift), half, 4.0) for shift in rings]
+        covered = [sum(_shared_area(box, other) for other in taken) for box in boxes]
+        best = int(np.argmin(np.array(covered).round(3)))
+        found[index] = tuple(map(float, rings[best]))
+        taken.append(boxes[best])
+    return found
+
+
+def _shared_area(one: tuple, other: tuple) -> float:
+    """Area, up to a factor, that two boxes share: middle and half of the sides each."""
+    shared = [min(one[i + 2], other[i + 2], (one[i + 2] + other[i + 2] - abs(one[i] - other[i])) / 2) for i in (0, 1)]
+    return max(shared[0], 0) * max(shared[1], 0)
 
 
 def face_sheet(samples, *, columns: int = 4, side: float = 1.8, titles: tuple[str, ...] = ()) -> Figure:
@@ -82,7 +110,7 @@ def face_sheet(samples, *, columns: int = 4, side: float = 1.8, titles: tuple[st
     rows = -(-len(samples) // columns)
     height = side + 0.3 * bool(titles)
     figure, axes = new_figure(side * columns, height * rows, nrows=rows, ncols=columns, squeeze=False)
-    look = {"linestyle": "", "marker": "o", "markersize": 0.8 + 0.8 * side}
+    look = {"linestyle": "", "marker": "o", "markersize": 0.8 + 1.1 * side}
     filled = {"markerfacecolor": "#5cc4ff", "markeredgecolor": "#1b1b1f", "markeredgewidth": 0.3}
     hollow = {"markerfacecolor": "none", "markeredgecolor": "#ffb000", "markeredgewidth": 0.7}
     for panel in axes.flat:
@@ -94,7 +122,7 @@ def face_sheet(samples, *, columns: int = 4, side: float = 1.8, titles: tuple[st
             panel.plot(*sample.landmarks[shown].T, **look, **style)
         panel.set(xlim=(-0.5, pixels_across - 0.5), ylim=(pixels_down - 0.5, -0.5))
         if titles:
-            panel.set_title(titles[place], fontsize=10)
+            panel.set_title(titles[place], fontsize=max(10, 2 * side * columns))  # a telephone shrinks a wide figure
     return figure
 
 
@@ -122,7 +150,7 @@ def worst_and_best_faces(worst, best, *, columns: int = 4, side: float = 1.8) ->
         panel.set_axis_off()
     for row, (kind, faces) in zip(axes, lines, strict=True):
         for panel, (image, target, predicted, error) in zip(row, faces, strict=False):
-            _draw_found(panel, image, target, predicted, 0.8 + 0.8 * side)
+            _draw_found(panel, image, target, predicted, 0.8 + 1.1 * side)
             panel.set_title(f"{kind}: {100 * error:.1f} %" if np.isfinite(error) else "not found", fontsize=10)
     return figure
 
@@ -142,7 +170,7 @@ def found_faces(faces, titles, *, columns: int = 3, side: float = 2.4) -> Figure
     for panel in axes.flat:
         panel.set_axis_off()
     for panel, (image, target, predicted, error), title in zip(axes.flat, faces, titles, strict=False):
-        _draw_found(panel, image, target, predicted, 0.8 + 0.8 * side)
+        _draw_found(panel, image, target, predicted, 0.8 + 1.1 * side)
         panel.set_title(f"{title}\n{100 * error:.1f} %", fontsize=14)  # a telephone shows the figure half as large
     return figure
 

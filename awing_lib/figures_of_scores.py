@@ -72,6 +72,8 @@ def relative_changes(changes: dict[str, float], published: dict[str, float], xla
     axes.axvline(0, color=INK, linewidth=1)
     axes.set(xlabel=xlabel, yticks=range(len(values)), yticklabels=list(everything), ylim=(len(values) - 0.4, -0.6))
     axes.margins(x=0.3)
+    low, high = axes.get_xlim()  # a number at the end of a bar keeps off the names of the rows
+    axes.set_xlim(low - 0.06 * (high - low) * (values.min() < 0), high)
     return figure
 
 

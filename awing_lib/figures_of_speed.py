@@ -82,7 +82,7 @@ def roofline(floors: dict, rows: dict[str, dict], title: str = "") -> Figure:
         axes.plot([low, ridge, high], [low * bandwidth, peak, peak], color=INK, linestyle=dash, linewidth=1.5)
         axes.plot([low, ridge], [peak, peak], color=INK, linewidth=0.5, alpha=0.5)  # from its name to the roof
         # under its line where the line above is near
-        shift, side = ((2, 3), "bottom") if above > 2.5 * peak else ((2, -4), "top")
+        shift, side = ((9, 3), "bottom") if above > 2.5 * peak else ((9, -4), "top")
         name = f"{precision}, {_rate(peak)}"
         axes.annotate(name, (low, peak), shift, textcoords="offset points", va=side, fontsize=10)
         above = peak
