@@ -19,6 +19,18 @@ def test_each_number_stands_at_its_landmark_and_each_curve_runs_through_its_poin
     assert [panel.get_title() for panel in figure.axes] == ["photo", "mirrored", ""]
 
 
+def test_numbers_of_near_landmarks_do_not_cover_each_other():
+    points = np.array([[20.0, 20], [21, 20], [22, 21], [23, 20]])
+    (panel,) = numbered_faces([GREY], [points], [""], layout=LAYOUT, columns=1).axes
+    figure = panel.figure
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in panel.texts]  # a little more than the digits
+    middles = [((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in boxes]
+    digit = 0.55 * 9 * figure.dpi / 72
+    for index, one in enumerate(middles):
+        assert all(max(abs(one[0] - x), abs(one[1] - y)) > digit for x, y in middles[:index])
+
+
 def test_a_landmark_that_is_not_marked_has_no_number():
     points = POINTS.copy()
     points[1] = np.nan

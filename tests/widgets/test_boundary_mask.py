@@ -15,7 +15,7 @@ from awing_lib.datasets import FaceSample
 from awing_lib.widgets import boundary_mask
 from awing_lib.widgets.boundary_mask import BoundaryMask, boundary_of
 
-from .figure_pages import press, redraw_times, settle, slider
+from .figure_pages import press, pressed, redraw_times, settle, slider
 
 TOLERANCE = 1e-6
 SIZES = [(64, 64), (5, 9), (1, 4)]
@@ -165,10 +165,11 @@ def test_a_bad_prediction_lets_more_through(open_figures, figure):
     assert others == [0, 0]
     press(page, "Blurred and noisy")
     assert slider(page, "spread").input_value() == "1.5" and slider(page, "noise").input_value() == "0.04"
+    assert pressed(page) == ["Blurred and noisy"]
     passed, missed, extra = facts(page)
     assert extra > 300 and passed == clean - missed + extra == painted(page, "x").sum()
     press(page, "Perfect prediction")
-    assert facts(page) == (clean, 0, 0)
+    assert facts(page) == (clean, 0, 0) and pressed(page) == ["Perfect prediction"]
 
 
 def test_the_numbers_follow(open_figures, figure):

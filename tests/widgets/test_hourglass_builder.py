@@ -11,7 +11,7 @@ from awing_lib import hourglass
 from awing_lib.widgets import module
 from awing_lib.widgets.hourglass_builder import HourglassBuilder
 
-from .figure_pages import press, redraw_times, settle, slider
+from .figure_pages import press, pressed, redraw_times, settle, slider
 
 NAMES = ("stacks", "depth", "features", "coordconv", "boundary")
 GRID = [
@@ -46,8 +46,12 @@ def test_the_summary_says_the_models_size(open_figures):
     parts = described(4, 4, 256, True, True)
     parameters, multiply_adds = (sum(part[i] for part in parts) for i in (2, 3))
     assert f"{parameters / 1e6:.3f} million parameters, {multiply_adds / 1e9:.2f} billion" in said(page)
+    assert pressed(page) == ["Paper"]
     press(page, "Nano")
-    assert said(page).startswith("1 stack of depth 3 with 32 features")
+    assert said(page).startswith("1 stack of depth 3 with 32 features") and pressed(page) == ["Nano"]
+    page.get_by_label("CoordConv").uncheck()
+    settle(page)
+    assert pressed(page) == []
     press(page, "Paper")
     assert said(page).startswith("4 stacks of depth 4 with 256 features")
 
