@@ -271,8 +271,9 @@ class Warp:
 def apply(matrix, image: np.ndarray, landmarks, size: int = CROP_SIZE, border: str = "black"):
     """Warp an image and its landmarks by one matrix.
 
-    Interpolation is linear. An image that becomes half as large or less is first halved, by averaging 2 x 2 pixels, as
-    often as that goes: reading only some of its pixels would alias. The shift of the centres is part of the arithmetic.
+    Interpolation is linear. An image that becomes half as large or less is first halved, by averaging 2 x 2 pixels from
+    its top-left corner on, as often as that goes: reading only some of its pixels would alias. An odd last row or
+    column is left out of that. The shift of the centres is part of the arithmetic.
 
     Args:
         matrix: (2, 3), from the image to the crop.
@@ -292,19 +293,33 @@ def apply(matrix, image: np.ndarray, landmarks, size: int = CROP_SIZE, border: s
     _check_size(size)
     if border not in BORDERS:
         raise TransformError(f"border must be one of {', '.join(BORDERS)}, got {border!r}")
-    return _warp_image(matrix, image, size, border), _map(matrix, landmarks).astype(np.float32)
+    return warp_image(matrix, image, size, BORDERS[border]), _map(matrix, landmarks).astype(np.float32)
 
 
-def _warp_image(matrix: np.ndarray, image: np.ndarray, size: int, border: str) -> np.ndarray:
+def warp_image(matrix, image, size, border=cv2.BORDER_CONSTANT):
+    """The pixels of :func:`apply`. Needs NumPy and OpenCV only, as ONNX files carry this source; checks nothing.
+
+    Args:
+        matrix: (2, 3), from the image to the crop; it can be inverted.
+        image: (H, W, 3) uint8.
+        size: side of the crop, pixels.
+        border: what is outside the image, cv2.BORDER_CONSTANT (black) or cv2.BORDER_REPLICATE (its nearest pixel).
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    matrix = np.asarray(matrix, np.float64)
     # How often the image can be halved and still hold a pixel for each pixel of the crop, in its least shrunk direction
-    halvings = max(0, int(-math.log2(np.linalg.norm(matrix[:, :2], 2))))
-    margin = 2 * 2**halvings
+    halvings = max(0, int(-np.log2(np.linalg.norm(matrix[:, :2], 2))))
+    block = 2**halvings
     # Only the part that the crop shows is touched, so that a large photo costs no more than a small one
     far = size - 0.5
-    shown = _map(invert(matrix), np.array([[-0.5, -0.5], [far, -0.5], [-0.5, far], [far, far]]))
+    corners = np.array([[-0.5, -0.5], [far, -0.5], [-0.5, far], [far, far]])
+    shown = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     limits = np.array(image.shape[1::-1])
-    start = np.clip(np.floor(shown.min(0)) - margin, 0, limits - 1).astype(int)
-    stop = np.clip(np.ceil(shown.max(0)) + margin + 1, start + 1, limits).astype(int)
+    # It begins on a block of the image's own grid: what is averaged must not depend on where the part begins
+    start = np.clip(np.floor(shown.min(0)) - 2 * block, 0, np.maximum(limits - block, 0)).astype(int) // block * block
+    stop = np.clip(np.ceil(shown.max(0)) + 2 * block + 1, start + block, limits).astype(int)
     part = image[start[1] : stop[1], start[0] : stop[0]]
     if part.strides[0] < 0 or part.strides[1:] != (3, 1):  # OpenCV cannot step through these
         part = np.ascontiguousarray(part)
@@ -316,10 +331,10 @@ def _warp_image(matrix: np.ndarray, image: np.ndarray, size: int, border: str) -
         part = cv2.resize(part[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)
         shrink *= 2
     # A centre x' of the part is the centre (x' + 0.5) * shrink - 0.5 + start of the image
-    to_image = np.column_stack([shrink * np.eye(2), (shrink - 1) / 2 + start])
-    return cv2.warpAffine(
-        part, compose(to_image, matrix), (size, size), flags=cv2.INTER_LINEAR, borderMode=BORDERS[border], borderValue=0
-    )
+    to_crop = shrink * matrix[:, :2]
+    shift = matrix[:, :2] @ ((shrink - 1) / 2 + start) + matrix[:, 2]
+    matrix = np.column_stack([to_crop, shift])
+    return cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=0)
 
 
 def to_tensor(image: np.ndarray) -> "Tensor":

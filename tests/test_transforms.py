@@ -352,6 +352,45 @@ def test_the_part_that_is_cut_out_is_large_enough(rotation, scale, shift, flip):
     assert np.abs(apply(matrix, image, [[0, 0]], 90, "edge")[0].astype(int) - whole).max() <= 3
 
 
+def noise(height, width):
+    """No two blocks of pixels have the same mean."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.floats(-180, 180),
+    st.floats(0.1, 1.2),
+    st.tuples(st.floats(-120, 120), st.floats(-120, 120)),
+    st.sampled_from([(703, 411), (411, 703), (3, 500)]),
+    st.sampled_from(["black", "edge"]),
+)
+def test_the_part_that_is_halved_is_as_of_the_whole_photo(rotation, scale, shift, shape, border):
+    image = noise(*shape)
+    matrix = compose(crop_matrix((150, 140, 290, 280), 60), Warp(rotation, scale, shift).matrix(60))
+    small, to_crop = image, matrix
+    while np.linalg.norm(to_crop[:, :2], 2) <= 0.5 and min(small.shape[:2]) > 1:
+        rows, columns = (side // 2 for side in small.shape[:2])
+        small = cv2.resize(small[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)
+        to_crop = compose([[2, 0, 0.5], [0, 2, 0.5]], to_crop)
+    flags = {"flags": cv2.INTER_LINEAR, "borderMode": transforms.BORDERS[border]}
+    whole = cv2.warpAffine(small, to_crop, (60, 60), **flags)
+    assert np.abs(apply(matrix, image, [[0, 0]], 60, border)[0].astype(int) - whole).max() <= 1  # by rounding
+
+
+@pytest.mark.parametrize("side, block", [(270, 2), (500, 4), (1000, 8)])
+def test_the_crop_does_not_depend_on_what_else_the_photo_shows(side, block):
+    """More or less of it on any side, on the left and above by whole blocks: the same crop."""
+    world, crop = noise(1700, 1800), CropProtocol(padding=0.1)
+    for place in (401, 402, 403, 404.5):
+        box = np.array([place, place + 30, place + side, place + side - 50])
+        shown = crop(world, box=box, size=128)
+        beside, above, _ = (int(each) // block * block for each in square_of(shown.matrix, 128))  # the least there is
+        for left, top, right, bottom in ((64, 48, 1789, 1695), (beside, 0, 1800, 1699), (256, above, 1603, 1601)):
+            moved = crop(world[top:bottom, left:right], box=box - [left, top, left, top], size=128)
+            assert np.abs(moved.image - shown.image.astype(int)).max() <= 1  # by rounding
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.tuples(st.integers(1, 90), st.integers(1, 90)),
