@@ -13,33 +13,32 @@ is said in its metadata:
     ``box`` and ``boundary_last``.
 ``preprocessing``, ``postprocessing``
     In words: from a picture and a box to ``images``, and from ``heatmaps`` to points of the picture.
-``numpy_landmarks``
-    The source of :func:`numpy_landmarks`, which does the latter with NumPy alone.
+``warp_image``, ``numpy_landmarks``
+    The source of two functions that do this: :func:`awing_lib.transforms.warp_image`, which is what the library itself
+    makes its crops with and needs NumPy and OpenCV, and :func:`numpy_landmarks`, which needs NumPy alone.
 
 Whoever has the file needs nothing else of this library:
 
 .. code-block:: python
 
     import json
-    import cv2
     import numpy as np
     import onnxruntime
 
     session = onnxruntime.InferenceSession("faces68-nano.onnx")
     metadata = session.get_modelmeta().custom_metadata_map
     about = json.loads(metadata["awing"])
-    print(metadata["numpy_landmarks"])  # copy it into your program
+    print(metadata["warp_image"], metadata["numpy_landmarks"])  # copy these two functions into your program
 
     x0, y0, x1, y1 = box  # of one face in the picture, (H, W, 3) uint8 RGB
     size, scale = about["size"], about["size"] / (max(x1 - x0, y1 - y0) * (1 + about["padding"]))
     shift = [(size - 1) / 2 - scale * (x0 + x1) / 2, (size - 1) / 2 - scale * (y0 + y1) / 2]
-    crop = cv2.warpAffine(picture, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), (size, size))
+    crop = warp_image([[scale, 0, shift[0]], [0, scale, shift[1]]], picture, size)
     images = crop.transpose(2, 0, 1)[None].astype(np.float32) / 255
     heatmaps = session.run(["heatmaps"], {"images": images})[0]
     settings = {"count": len(about["layout"]["points"]), "padding": about["padding"], "sigma": about["sigma"]}
     landmarks, scores = numpy_landmarks(heatmaps, [box], **settings)
 
-(A face of more than twice the crop's size should be made smaller by averaging first, as ``preprocessing`` says.)
 """
 
 import copy
@@ -65,7 +64,7 @@ from awing_lib.datasets.synthetic import SyntheticFaces
 from awing_lib.errors import AwingError
 from awing_lib.heatmaps import decode_heatmaps, resize_landmarks
 from awing_lib.inference import resolve_model
-from awing_lib.transforms import CropProtocol, to_tensor
+from awing_lib.transforms import CropProtocol, to_tensor, warp_image
 from awing_lib.weights import ModelInfo, load_model, write_bytes
 
 OPSET = 18
@@ -205,7 +204,25 @@ def numpy_landmarks(heatmaps, boxes, *, count, padding, sigma=1.0):
     Returns:
         landmarks (N, L, 2), x and y in pixels of the picture, (0, 0) is the centre of its top-left pixel; and scores
         (N, L), the highest value of each map.
+
+    Raises:
+        ValueError: an argument is not as described; the message names it, and a box by its place, counted from 0.
     """
+    heatmaps, boxes = np.asarray(heatmaps, np.float64), np.asarray(boxes, np.float64)
+    if heatmaps.ndim != 4 or min(heatmaps.shape[2:]) < 3:
+        raise ValueError(f"heatmaps must be (N, C, h, w) with h and w of 3 or more, got {heatmaps.shape}")
+    if not np.isfinite(heatmaps).all():
+        raise ValueError("heatmaps are not finite: the network's weights are broken")
+    if not isinstance(count, (int, np.integer)) or not 1 <= count <= heatmaps.shape[1]:
+        raise ValueError(f"count must be from 1 to the {heatmaps.shape[1]} maps of a face, got {count!r}")
+    if boxes.shape != (len(heatmaps), 4) and (len(heatmaps) or boxes.size):
+        raise ValueError(f"boxes must be ({len(heatmaps)}, 4), x0 y0 x1 y1 of each face, got {boxes.shape}")
+    for place, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
+        if not (np.isfinite(boxes[place]).all() and x0 < x1 and y0 < y1):
+            raise ValueError(f"box {place} must be finite with x0 < x1 and y0 < y1, got {x0:g} {y0:g} {x1:g} {y1:g}")
+    for name, value, low in (("padding", padding, 0), ("sigma", sigma, 0.01)):
+        if not isinstance(value, (int, float)) or not low <= value < np.inf:
+            raise ValueError(f"{name} must be a finite number of at least {low}, got {value!r}")
 
     def blur(centre, side):  # (3, side): makes of a line of pixels its smoothed values before, at and after the centre
         distance = np.arange(side) - (centre + np.arange(-1, 2)[:, None])
@@ -215,7 +232,7 @@ def numpy_landmarks(heatmaps, boxes, *, count, padding, sigma=1.0):
         weights = np.exp(-0.5 * (distance / sigma) ** 2) * (abs(distance) <= radius)
         return weights / weights.sum(1, keepdims=True)
 
-    heatmaps = np.asarray(heatmaps, np.float64)[:, :count]
+    heatmaps = heatmaps[:, :count]
     height, width = heatmaps.shape[2:]
     landmarks = np.empty((len(heatmaps), count, 2))
     for face, k in np.ndindex(landmarks.shape[:2]):
@@ -319,11 +336,16 @@ def _metadata(info: ModelInfo, inputs: Mapping[str, tuple], outputs: Mapping[str
 images: float32 {_in_words(inputs["images"])}, RGB, the picture's bytes divided by 255 and nothing else.
 One image is one face. Its box is {box}; (0, 0) is the centre of the picture's top-left pixel.
 The crop is the square about the box's centre cx = (x0 + x1) / 2, cy = (y0 + y1) / 2 whose side is \
-{1 + info.padding:g} * max(x1 - x0, y1 - y0), brought to {size} x {size} pixels:
+{1 + info.padding:.12g} * max(x1 - x0, y1 - y0), brought to {size} x {size} pixels:
 the picture's point (x, y) is the crop's ((x - cx) * {size} / side + {(size - 1) / 2:g}, (y - cy) * {size} / side + \
 {(size - 1) / 2:g}).
-Linear interpolation, black outside the picture. A picture that becomes half as large or less is first halved, by \
-averaging 2 x 2 pixels, as often as that goes."""
+warp_image is a function that makes it of the picture, with this as its matrix: [[{size} / side, 0, \
+{(size - 1) / 2:g} - cx * {size} / side], [0, {size} / side, {(size - 1) / 2:g} - cy * {size} / side]].
+What it does: as long as side is {2 * size} or more, the whole picture is halved. The half's pixel (i, j) is the mean \
+of the picture's (2 i, 2 j), (2 i + 1, 2 j), (2 i, 2 j + 1) and (2 i + 1, 2 j + 1), rounded to a whole number, from \
+.5 on up; a last column or row without a second one is left out. The half's side is side / 2, and its cx and cy are \
+(cx + 0.5) / 2 - 0.5 and (cy + 0.5) / 2 - 0.5.
+Then the crop's pixels are interpolated linearly and rounded to whole numbers; outside the picture, pixels are black."""
     boundary = "; the last map is the face's boundary and has no landmark" if channels > count else ""
     after = f"""\
 heatmaps: float32 {_in_words(outputs["heatmaps"])}. Map k is landmark k of layout {info.layout.name}, k from 0 to \
@@ -331,13 +353,14 @@ heatmaps: float32 {_in_words(outputs["heatmaps"])}. Map k is landmark k of layou
 The peak (u, v) of a map, in its pixels, is the picture's point (cx + side * ((u + 0.5) / {width} - 0.5), \
 cy + side * ((v + 0.5) / {width} - 0.5)), with cx, cy and side as in preprocessing.
 The peak lies between the pixels; numpy_landmarks is a function that finds it (count {count}, padding \
-{info.padding:g}, sigma {info.sigma:g}). Its height is about 1 where the network is sure and about 0 where it saw \
-nothing; it is no probability.
+{info.padding:.12g}, sigma {info.sigma:.12g}). Its height is about 1 where the network is sure and about 0 where it \
+saw nothing; it is no probability.
 Of a mirrored picture, landmark k is landmark flip[k] of the picture."""
     return {
         "awing": json.dumps(about),
         "preprocessing": before,
         "postprocessing": after,
+        "warp_image": f"import cv2\nimport numpy as np\n\n\n{inspect.getsource(warp_image)}",
         "numpy_landmarks": f"import numpy as np\n\n\n{inspect.getsource(numpy_landmarks)}",
     }
 

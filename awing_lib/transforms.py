@@ -297,7 +297,8 @@ def apply(matrix, image: np.ndarray, landmarks, size: int = CROP_SIZE, border: s
 
 
 def warp_image(matrix, image, size, border=cv2.BORDER_CONSTANT):
-    """The pixels of :func:`apply`. Needs NumPy and OpenCV only, as ONNX files carry this source; checks nothing.
+    """The pixels of a crop, as :func:`awing_lib.transforms.apply` has them. Needs NumPy and OpenCV only, and checks
+    nothing: files of :mod:`awing_lib.export` carry its source.
 
     Args:
         matrix: (2, 3), from the image to the crop; it can be inverted.
@@ -331,10 +332,9 @@ def warp_image(matrix, image, size, border=cv2.BORDER_CONSTANT):
         part = cv2.resize(part[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)
         shrink *= 2
     # A centre x' of the part is the centre (x' + 0.5) * shrink - 0.5 + start of the image
-    to_crop = shrink * matrix[:, :2]
     shift = matrix[:, :2] @ ((shrink - 1) / 2 + start) + matrix[:, 2]
-    matrix = np.column_stack([to_crop, shift])
-    return cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=0)
+    of_part = np.column_stack([shrink * matrix[:, :2], shift])
+    return cv2.warpAffine(part, of_part, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=0)
 
 
 def to_tensor(image: np.ndarray) -> "Tensor":

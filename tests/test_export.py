@@ -1,13 +1,17 @@
 """ONNX files: they hold all of it, agree with PyTorch, and say enough for someone who has nothing but the file."""
 
+import inspect
 import json
 import logging
 import sys
+import textwrap
 import warnings
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from torch import nn
 
@@ -116,7 +120,7 @@ def test_heatmaps_are_those_of_the_last_stack(written, count):
 
 def test_metadata_is_the_model_info_and_more(written):
     metadata = session_of(written[0].path).get_modelmeta().custom_metadata_map
-    assert set(metadata) == {"awing", "preprocessing", "postprocessing", "numpy_landmarks"}
+    assert set(metadata) == {"awing", "preprocessing", "postprocessing", "warp_image", "numpy_landmarks"}
     about = json.loads(metadata["awing"])
     assert about.items() >= json.loads(json.dumps(INFO.to_dict())).items()
     assert about["layout"]["points"][8] == "left eye outer corner" and about["flip"] == list(COFW_29.mirror)
@@ -155,6 +159,57 @@ def test_whoever_has_only_the_file_finds_the_landmarks(written):
     np.testing.assert_array_equal(landmarks, numpy_landmarks(heatmaps, face.box[None], **settings)[0])
 
 
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """A shipped model as ONNX file, by its own name."""
+    return export_onnx("faces68-nano", tmp_path_factory.mktemp("shipped") / "faces68-nano.onnx").path
+
+
+def enlarged(scale):
+    """The astronaut, so many times as large, and the box of her face."""
+    picture = cv2.resize(skimage.data.astronaut(), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return picture, [(edge + 0.5) * scale - 0.5 for edge in (173.9, 85.3, 279.5, 186.5)]
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_the_programs_in_docstring_and_file_find_what_the_library_finds(shipped, monkeypatch, scale):
+    """Word for word, with OpenCV, NumPy and onnxruntime alone."""
+    picture, box = enlarged(scale)
+    program = inspect.getdoc(export).split(".. code-block:: python\n")[1]
+    metadata, own = session_of(shipped).get_modelmeta().custom_metadata_map, {"picture": picture, "box": box}
+    for name in ("warp_image", "numpy_landmarks"):
+        exec(metadata[name], own)  # the file is ours
+    monkeypatch.chdir(shipped.parent)
+    exec(textwrap.dedent(program), own)
+    (right,) = FaceAligner.from_pretrained("faces68-nano", device="cpu")(picture, [box])
+    np.testing.assert_allclose(own["landmarks"][0], right.landmarks, atol=1e-3)  # pixels of the picture
+    np.testing.assert_allclose(own["scores"][0], right.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_the_words_say_how_the_library_makes_its_crops(written, scale):
+    """A program by the words of ``preprocessing``, in NumPy alone: its crop is the library's but for rounding."""
+    words = session_of(written[0].path).get_modelmeta().custom_metadata_map["preprocessing"]
+    assert "side is 1.25 * max(x1 - x0, y1 - y0), brought to 64 x 64 pixels" in words
+    assert "as long as side is 128 or more, the whole picture is halved" in words
+    picture, box = enlarged(scale)
+    crop = CropProtocol(padding=0.25)(picture, box=box, size=64).image
+
+    (x0, y0, x1, y1), pixels = box, picture.astype(float)
+    cx, cy, side = (x0 + x1) / 2, (y0 + y1) / 2, 1.25 * max(x1 - x0, y1 - y0)
+    while side >= 128:
+        pixels = pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2]
+        four = pixels[::2, ::2] + pixels[::2, 1::2] + pixels[1::2, ::2] + pixels[1::2, 1::2]
+        pixels = np.floor(four / 4 + 0.5)
+        side, cx, cy = side / 2, (cx + 0.5) / 2 - 0.5, (cy + 0.5) / 2 - 0.5
+    for axis, middle in ((0, cy), (1, cx)):
+        place = (np.arange(64) - 31.5) * side / 64 + middle
+        first = np.floor(place).astype(int)  # all of them lie in the picture
+        share = (place - first)[:, None, None] if axis == 0 else (place - first)[:, None]
+        pixels = pixels.take(first, axis) * (1 - share) + pixels.take(first + 1, axis) * share
+    assert np.abs(np.floor(pixels + 0.5) - crop).max() <= 1
+
+
 # -- landmarks with NumPy alone -------------------------------------------------------------------------------------
 
 
@@ -184,6 +239,33 @@ def test_numpy_landmarks_come_back_to_the_picture():
     landmarks, scores = numpy_landmarks(maps, [[100, 40, 140, 60]], count=2, padding=0.5)
     assert landmarks.shape == (1, 2, 2) and scores.shape == (1, 2)
     np.testing.assert_allclose(landmarks[0], [[120, 50], [120 + 60 * 4 / 16, 50]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (
+            {"heatmaps": np.ones((3, 8, 8))},
+            r"heatmaps must be \(N, C, h, w\) with h and w of 3 or more, got \(3, 8, 8\)",
+        ),
+        ({"heatmaps": np.ones((2, 3, 2, 8))}, r"with h and w of 3 or more, got \(2, 3, 2, 8\)"),
+        ({"heatmaps": np.full((2, 3, 8, 8), np.nan)}, "heatmaps are not finite: the network's weights are broken"),
+        ({"count": 4}, "count must be from 1 to the 3 maps of a face, got 4"),
+        ({"count": 0}, "count must be from 1 to the 3 maps of a face, got 0"),
+        ({"boxes": [[0, 0, 9, 9]]}, r"boxes must be \(2, 4\), x0 y0 x1 y1 of each face, got \(1, 4\)"),
+        ({"boxes": [0, 0, 9, 9]}, r"boxes must be \(2, 4\), x0 y0 x1 y1 of each face, got \(4,\)"),
+        ({"boxes": [[0, 0, 9, 9], [5, 0, 5, 9]]}, "box 1 must be finite with x0 < x1 and y0 < y1, got 5 0 5 9"),
+        ({"boxes": [[0, 0, np.inf, 9], [0, 0, 5, 9]]}, "box 0 must be finite with x0 < x1 and y0 < y1, got 0 0 inf 9"),
+        ({"padding": -0.1}, "padding must be a finite number of at least 0, got -0.1"),
+        ({"padding": "0.25"}, "padding must be a finite number of at least 0, got '0.25'"),
+        ({"sigma": 0}, "sigma must be a finite number of at least 0.01, got 0"),
+    ],
+)
+def test_numpy_landmarks_says_what_it_cannot_use(changes, message):
+    right = {"heatmaps": np.ones((2, 3, 8, 8)), "boxes": [[0, 0, 9, 9]] * 2, "count": 2, "padding": 0}
+    with pytest.raises(ValueError, match=f"{message}$"):
+        numpy_landmarks(**right | changes)
+    assert numpy_landmarks(np.ones((0, 3, 8, 8)), [], count=2, padding=0)[0].shape == (0, 2, 2)
 
 
 # -- what is refused ------------------------------------------------------------------------------------------------
@@ -330,6 +412,7 @@ def test_int8_is_smaller_and_its_shift_is_measured(tmp_path, caplog, capfd):
         "awing",
         "preprocessing",
         "postprocessing",
+        "warp_image",
         "numpy_landmarks",
     }
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
