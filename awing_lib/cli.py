@@ -745,10 +745,9 @@ def export_command(
     try:
         name, network, info = load_models([model])[0]
         out = out or Path(f"{name}.onnx")
+        export.check_target(out)
         if out.exists() and not overwrite:
             raise _bad(f"{out} exists; --overwrite replaces it")
-        if not out.absolute().parent.is_dir():
-            raise _bad(f"{out}: there is no folder {out.absolute().parent}")
         layout = None if info.layout.name in LAYOUTS else info.layout  # a table's columns do not say one's own
         written = export.export_onnx(
             network,

@@ -132,8 +132,7 @@ def export_onnx(
         OSError: the file cannot be written.
     """
     path = Path(path)
-    if path.suffix != ".onnx":
-        raise ExportError(f"{path}: an ONNX file ends in .onnx")
+    check_target(path)
     onnx, runtime = _package("onnx"), _package("onnxruntime", needed=int8)
     _package("onnxscript")  # PyTorch's exporter stands on it
     if calibration is not None and not int8:
@@ -186,6 +185,26 @@ def export_onnx(
                 )
     write_bytes(path, data)
     return Exported(path, len(data), OPSET, *shapes, difference, shift)
+
+
+def check_target(path: Path) -> None:
+    """See before the work, and not after it, that a file can be written there.
+
+    Raises:
+        ExportError: it cannot, or its name is not that of an ONNX file.
+    """
+    if path.suffix != ".onnx":
+        raise ExportError(f"{path}: an ONNX file ends in .onnx")
+    if path.is_dir():
+        raise ExportError(f"{path}: cannot be written: there is a folder of this name")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ExportError(f"{path}: there is no folder {folder}")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def numpy_landmarks(heatmaps, boxes, *, count, padding, sigma=1.0):

@@ -78,7 +78,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that there is, at any moment and after a power cut, the old one or the new one, and whole.
 
     Raises:
-        OSError: it could not be written (a full disk, no such folder); what was there before is still there.
+        OSError: it could not be written (a full disk, no such folder); what was there before is still there. It names
+            the file that was asked for.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -87,6 +88,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # of the kind that its number stands for
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)

@@ -29,6 +29,7 @@ def there(tmp_path_factory):
         save_model(root / name, info.build().state_dict(), info)
     (root / "broken.safetensors").write_bytes(b"not a model")
     (root / "there.onnx").write_bytes(b"before")
+    (root / "folder.onnx").mkdir()
     return root
 
 
@@ -95,7 +96,9 @@ def test_a_file_that_exists_is_kept_unless_asked(awing):
         ((), "Missing argument 'MODEL'"),
         (("nothing",), "model 'nothing': no such file or folder"),
         (("broken.safetensors",), "broken.safetensors: cannot be read as safetensors"),
-        (("tiny.safetensors", "nowhere/x.onnx"), "there is no folder"),
+        (("tiny.safetensors", "nowhere/x.onnx"), "nowhere/x.onnx: there is no folder"),
+        (("tiny.safetensors", "folder.onnx", "--overwrite"), "folder.onnx: cannot be written: there is a folder of"),
+        (("tiny.safetensors", "x.pt"), "x.pt: an ONNX file ends in .onnx"),
         (("tiny.safetensors", "--batch", "3"), "--batch must be any or fixed, got '3'"),
         (("tiny.safetensors", "--calibrate", "table"), "--calibrate is for --int8"),
         (("tiny.safetensors", "--int8", "--calibrate", "nowhere"), "nowhere"),

@@ -1,8 +1,10 @@
 """ONNX files: they hold all of it, agree with PyTorch, and say enough for someone who has nothing but the file."""
 
+import errno
 import inspect
 import json
 import logging
+import os
 import sys
 import textwrap
 import warnings
@@ -332,6 +334,30 @@ def test_bad_arguments(tmp_path, quick, name, options, message):
     with pytest.raises(ExportError, match=message):
         export_onnx(made(), tmp_path / name, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("", "folder.onnx: cannot be written: there is a folder of this name"),
+        ("nowhere/x.onnx", r"nowhere/x\.onnx: there is no folder .*/nowhere"),
+        ("file/x.onnx", r"file/x\.onnx: there is no folder .*/file"),
+        ("x.onnx", r"x\.onnx: cannot be written: Read-only file system"),
+    ],
+)
+def test_where_nothing_can_be_written_no_work_is_done(tmp_path, monkeypatch, name, message):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "some other name")
+
+    folder = tmp_path / "folder.onnx"
+    folder.mkdir()
+    (folder / "file").touch()
+    monkeypatch.setattr(export, "_traced", None)
+    if name == "x.onnx":
+        monkeypatch.setattr(export.tempfile, "TemporaryFile", refuse)  # root may write to any folder
+    with pytest.raises(ExportError, match=f"^{tmp_path}/.*{message}$"):
+        export_onnx(made(), folder / name, info=INFO)
+    assert [path.name for path in folder.iterdir()] == ["file"]
 
 
 def test_a_path_says_itself_what_it_is(tmp_path, written):

@@ -317,9 +317,17 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, s
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(weights.os, step, fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a\.bin'$"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_is_called_by_its_own_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*/nowhere/a\.bin'$"):
+        write_bytes(tmp_path / "nowhere/a.bin", b"")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"Is a directory: '.*/folder'$"):
+        write_bytes(tmp_path / "folder", b"")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
