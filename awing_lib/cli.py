@@ -764,7 +764,10 @@ def export_command(
     for each, shape in {**written.inputs, **written.outputs}.items():
         typer.echo(f"  {each} ({', '.join(map(str, shape))})")
     if int8:
-        typer.echo(f"  8 bits move the landmarks by {written.shift:.2f} of the crop's {info.size} pixels, on average")
+        typer.echo(
+            f"  8 bits move the landmarks by {written.shift:.2f} of the crop's {info.size} pixels on average, "
+            f"by {written.largest_shift:.2f} at most"
+        )
     elif written.difference is None:
         typer.echo("  not compared with PyTorch, since onnxruntime is missing; pip install 'awing-lib[export]'")
     else:

@@ -97,6 +97,8 @@ class Exported:
     because it is int8."""
     shift: float | None = None
     """Of int8: mean distance between its landmarks and PyTorch's, pixels of the crop."""
+    largest_shift: float | None = None
+    """Of int8: the largest of these distances, over all landmarks of all faces that were measured."""
 
 
 def export_onnx(
@@ -120,7 +122,8 @@ def export_onnx(
         info: what a network expects and finds; not with a path, whose file says so itself.
         dynamic_batch: any number of images at once; else one.
         int8: weights and inputs of the convolutions in 8 bits (static quantisation, in QDQ form), for processors that
-            are quicker with them. What it costs is measured, on faces, and not bounded: look at ``shift``.
+            are quicker with them. What it costs is measured, on faces, and not bounded: look at ``shift`` and
+            ``largest_shift``.
         calibration: faces that are like those to come, for int8; of more than 48 an even selection is taken. None:
             synthetic ones.
         say: is told of each step as it begins.
@@ -160,7 +163,7 @@ def export_onnx(
     onnx.checker.check_model(proto, full_check=True)
     data = proto.SerializeToString()
 
-    difference = shift = None
+    difference = shift = largest_shift = None
     if runtime:
         say("comparing with PyTorch")
         options = runtime.SessionOptions()
@@ -175,7 +178,8 @@ def export_onnx(
             return torch.from_numpy(session.run(["heatmaps"], {"images": images.numpy()})[0])
 
         if int8:
-            shift = _shift(run, model, torch.from_numpy(crops[::3]), info)
+            distances = _distances(run, model, torch.from_numpy(crops[::3]), info)
+            shift, largest_shift = float(distances.mean()), float(distances.max())
         else:
             difference = max(_difference(run, model, images[:count]) for count in {1, len(images)})
             if not difference <= TOLERANCE:  # NaN fails here too
@@ -184,7 +188,7 @@ def export_onnx(
                     f"nothing was written (PyTorch {torch.__version__}, onnxruntime {runtime.__version__})"
                 )
     write_bytes(path, data)
-    return Exported(path, len(data), OPSET, *shapes, difference, shift)
+    return Exported(path, len(data), OPSET, *shapes, difference, shift, largest_shift)
 
 
 def check_target(path: Path) -> None:
@@ -420,15 +424,15 @@ def _difference(run: Callable[[Tensor], Tensor], model: nn.Module, images: Tenso
         return float((run(images) - model(images)[-1]).abs().max())
 
 
-def _shift(run: Callable[[Tensor], Tensor], model: nn.Module, images: Tensor, info: ModelInfo) -> float:
-    """Mean distance between the landmarks of the file and PyTorch's, pixels of the crop."""
+def _distances(run: Callable[[Tensor], Tensor], model: nn.Module, images: Tensor, info: ModelInfo) -> Tensor:
+    """(N, L) between the landmarks of the file and PyTorch's, pixels of the crop."""
     points = []
     for each in (lambda image: model(image)[-1], run):
         with torch.no_grad():
             maps = torch.cat([each(image[None]) for image in images])
         found, _ = decode_heatmaps(maps[:, : info.layout.count], sigma=info.sigma)
         points.append(resize_landmarks(found.double(), tuple(maps.shape[-2:]), info.size))
-    return float((points[0] - points[1]).norm(dim=-1).mean())
+    return (points[0] - points[1]).norm(dim=-1)
 
 
 # -- int8 -------------------------------------------------------------------------------------------------------------
