@@ -471,6 +471,7 @@ def evaluate(
     from awing_lib import customs, dataset_prediction, evaluation, prediction_files, score_tables
     from awing_lib.datasets.synthetic.making import available_cores
     from awing_lib.errors import AwingError
+    from awing_lib.inference import InferenceError
     from awing_lib.layouts import LAYOUTS, LandmarkLayout
 
     figures = _figures() if ced or faces or landmarks else None
@@ -500,19 +501,22 @@ def evaluate(
             # what does not fit together shall show now, and not after an hour of predictions
             measure(name, np.full((len(photos), info.layout.count, 2), np.nan), info.layout, words)
         for (name, model, info), crop, words in zip(loaded, crops, told, strict=True):
-            found, _ = dataset_prediction.predict_faces(
-                model.to(device),
-                photos,
-                protocol=crop,
-                size=info.size,
-                layout=info.layout,
-                decode=decode,
-                sigma=info.sigma,
-                flip=flip_test,
-                batch=batch,
-                workers=workers,
-                progress=partial(_progress, desc=name),
-            )
+            try:
+                found, _ = dataset_prediction.predict_faces(
+                    model.to(device),
+                    photos,
+                    protocol=crop,
+                    size=info.size,
+                    layout=info.layout,
+                    decode=decode,
+                    sigma=info.sigma,
+                    flip=flip_test,
+                    batch=batch,
+                    workers=workers,
+                    progress=partial(_progress, desc=name),
+                )
+            except InferenceError as error:
+                raise _bad(f"{name}: {error}") from error
             model.to("cpu")
             measured.append(measure(name, found, info.layout, words, flip_test))
         for path, found, points in tables:

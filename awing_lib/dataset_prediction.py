@@ -12,7 +12,7 @@ from awing_lib.datasets.sample import FaceDataset
 from awing_lib.errors import AwingError
 from awing_lib.heatmaps import decode_heatmaps, resize_landmarks
 from awing_lib.hourglass import StackedHourglass
-from awing_lib.inference import resolve_model
+from awing_lib.inference import check_finite, resolve_model
 from awing_lib.layouts import LandmarkLayout, LayoutError
 from awing_lib.loading import one_thread
 from awing_lib.transforms import CropProtocol, invert
@@ -68,6 +68,7 @@ def predict_faces(
     flip: bool = False,
     batch: int = 32,
     workers: int = 0,
+    refuse_broken: bool = True,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a network finds on every face of a data set.
@@ -85,6 +86,8 @@ def predict_faces(
         flip: run each crop's mirror image too, mirror its maps back, and decode the mean of both.
         batch: crops that the model sees at once.
         workers: processes that read and crop; 0: this one.
+        refuse_broken: stop at maps that are not finite. False, for runs that go on all the same: the peaks of such maps
+            are taken like any others, and have nothing to do with the faces.
         progress: wraps the places 0 to N - 1 that are gone through, such as ``tqdm``.
 
     Returns:
@@ -94,6 +97,7 @@ def predict_faces(
     Raises:
         DataError, TransformError: a photo cannot be read or cropped; the message names it.
         LayoutError: the model's maps do not fit the layout.
+        InferenceError: the model's maps are not finite.
     """
     layout = faces.layout if layout is None else layout
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
@@ -116,6 +120,8 @@ def predict_faces(
                 f"the model has {maps.shape[1]} maps; layout {layout.name} needs {layout.count}, and one more if there "
                 "is a boundary"
             )
+        if refuse_broken:
+            check_finite(maps)
         return maps[:, : layout.count]
 
     modes = [(module, module.training) for module in model.modules()]

@@ -99,6 +99,12 @@ def resolve_model(path_or_name: str | os.PathLike) -> Path:
     )
 
 
+def check_finite(maps: Tensor) -> None:
+    """InferenceError if a network's maps are no numbers: their peaks would be landmarks like any other."""
+    if not maps.isfinite().all():
+        raise InferenceError("the network's maps are not finite: its weights are broken")
+
+
 class _Crop(NamedTuple):
     """A face on its way to the network."""
 
@@ -262,8 +268,7 @@ class FaceAligner:
                 f"the network's maps are {tuple(maps.shape)}; layout {layout.name} needs (B, {layout.count}, h, w), "
                 "and one channel more for a boundary"
             )
-        if not maps.isfinite().all():
-            raise InferenceError("the network's maps are not finite: its weights are broken")
+        check_finite(maps)
         return maps.float()
 
 

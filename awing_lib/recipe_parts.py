@@ -117,7 +117,7 @@ def learning_rate(settings: TrainingRecipe, step: int, steps_per_epoch: int) -> 
 
 
 def validate(network: nn.Module, faces: FaceDataset, recipe: Recipe) -> float:
-    """Mean NME of a network on faces, in per cent, over those that have one."""
+    """Mean NME of a network on faces, in per cent, over those that have one; of a network that has diverged, too."""
     data = recipe.data
     predicted, _ = predict_faces(
         network,
@@ -127,6 +127,7 @@ def validate(network: nn.Module, faces: FaceDataset, recipe: Recipe) -> float:
         decode=recipe.training.decode,
         sigma=recipe.loss.sigma,
         workers=worker_count(data.workers),
+        refuse_broken=False,  # what is to be done about it, the loss decides
     )
     errors = normalized_mean_error(predicted, faces.landmarks, face_normalizers(faces, data.normalizer))
     return 100 * float(np.nanmean(errors))

@@ -11,12 +11,14 @@ import ablation
 import cv2
 import numpy as np
 import pytest
+import torch
 import typer
 from ablation import AblationError, Means, TimeIsUp, compare, domains, ladder, losses, rounding_floor
 
 from awing_lib.datasets import FaceTable
 from awing_lib.recipes import load_recipe
 from awing_lib.run_devices import TrainingError
+from awing_lib.weights import ModelInfo
 
 SMALL = {"size": 32, "depth": 1, "features": 8, "epochs": 1, "batch": 4, "workers": 0}
 RUNGS = {"MSE": {"loss": "mse", "weight": 0}, "+ AWing": {"loss": "awing", "weight": 0}}
@@ -223,6 +225,18 @@ def test_time_and_numbers_run_out(monkeypatch, base, tmp_path):
     assert "the loss is nan" in found["diverged"]
     monkeypatch.setattr(ablation, "train", None)  # is not asked again
     assert "the loss is nan" in ablation.run(base, tmp_path, tmp_path, "cpu", math.inf, False)["diverged"]
+
+
+def test_a_network_that_has_diverged_is_measured_like_any_other(monkeypatch, table, base, tmp_path):
+    class Diverged(torch.nn.Module):
+        def forward(self, images):
+            return [torch.full((len(images), 20, 8, 8), torch.nan)]
+
+    info = ModelInfo(FaceTable(table, "test").layout, base.network, size=32)
+    monkeypatch.setattr(ablation, "load_model", lambda path: (Diverged(), info))
+    errors = ablation.measure(base, tmp_path, table, "cpu", math.inf, False)
+    assert errors.shape == (6, 19) and np.isfinite(errors).all()
+    np.testing.assert_array_equal(errors, ablation.measured(base, tmp_path))
 
 
 def test_a_record_of_another_recipe_is_not_taken(base, tmp_path):

@@ -15,7 +15,7 @@ from awing_lib.datasets.synthetic.making import write_splits
 from awing_lib.layouts import COFW_29, IBUG_68, WFLW_98, LandmarkLayout
 from awing_lib.prediction_files import save_predictions
 from awing_lib.recipes import NetworkRecipe
-from awing_lib.weights import ModelInfo, save_model
+from awing_lib.weights import ModelInfo, load_model, save_model
 
 SPLITS = {
     "wflw": {"test": 3},
@@ -263,6 +263,15 @@ def test_a_broken_photo_is_one_line(awing, there, tmp_path):
     next(path for path in sorted((tmp_path / "wflw/WFLW_images").rglob("*")) if path.is_file()).write_bytes(b"broken")
     code, out, err = awing("a98.safetensors", "--dataset", "wflw", "--data", tmp_path / "wflw")
     assert code == 2 and out == "" and len(err.splitlines()) == 1 and "expected a JPEG, PNG, BMP or WebP image" in err
+
+
+def test_a_network_that_has_diverged_is_not_scored(awing, there, tmp_path):
+    model, info = load_model(there / "a98.safetensors")
+    torch.nn.init.constant_(next(model.parameters()), torch.nan)
+    save_model(tmp_path / "diverged.safetensors", model.state_dict(), info)
+    code, out, err = awing("a98.safetensors", tmp_path / "diverged.safetensors", *WHERE)
+    assert (code, out) == (2, "")
+    assert err == "awing: diverged: the network's maps are not finite: its weights are broken\n"
 
 
 def test_a_full_disk_does_not_lose_the_table(awing, monkeypatch):

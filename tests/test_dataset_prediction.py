@@ -15,6 +15,7 @@ from awing_lib.errors import AwingError
 from awing_lib.evaluation import evaluate
 from awing_lib.heatmaps import decode_heatmaps, render_heatmaps, resize_landmarks
 from awing_lib.hourglass import StackedHourglass
+from awing_lib.inference import InferenceError
 from awing_lib.layouts import WFLW_98, LayoutError
 from awing_lib.recipes import NetworkRecipe, Recipe
 from awing_lib.transforms import PROTOCOLS, CropProtocol, invert, map_landmarks, to_tensor
@@ -137,6 +138,22 @@ def test_modes_come_back_after_an_error_too(wflw):
     with pytest.raises(LayoutError, match="the model has 97 maps; layout WFLW-98 needs 98, and one more"):
         predict_faces(model, wflw, protocol=CropProtocol(), size=SIZE)
     assert model.training
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_maps_that_are_no_numbers_are_not_measured(wflw, value, flip):
+    class Broken(nn.Module):
+        def forward(self, images):
+            maps = torch.zeros(len(images), 98, 16, 16)
+            maps[-1, 97, 15, 15] = value  # of one face one pixel
+            return [maps]
+
+    ask = {"protocol": CropProtocol(padding=0.1), "size": SIZE, "flip": flip}
+    with pytest.raises(InferenceError, match=r"^the network's maps are not finite: its weights are broken$"):
+        predict_faces(Broken(), wflw, **ask)
+    landmarks, _ = predict_faces(Broken(), wflw, **ask, refuse_broken=False)  # as a run that validates wants it
+    assert np.isfinite(landmarks).all()
 
 
 @pytest.mark.parametrize("workers", [0, 1])

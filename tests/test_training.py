@@ -31,6 +31,7 @@ from awing_lib.recipe_parts import (
     open_faces,
     target_maker,
     to_images,
+    validate,
 )
 from awing_lib.recipes import LossRecipe, Recipe, TrainingRecipe, load_recipe
 from awing_lib.run_devices import TrainingError
@@ -487,6 +488,16 @@ def test_a_broken_image_for_validation_costs_a_number_or_the_run(recipe, faces, 
     ((text, count),) = record["skipped"].items()
     assert text.startswith(f"no validation: images/test/{path.name}: ") and count == 2
     assert not any("val_nme" in row for row in record["epochs"])
+
+
+def test_a_network_that_has_diverged_is_validated_like_any_other(recipe, data):
+    """The loss stops a run; a number that means nothing does not."""
+
+    class Diverged(torch.nn.Module):
+        def forward(self, images):
+            return [torch.full((len(images), 99, 16, 16), torch.nan)]
+
+    assert math.isfinite(validate(Diverged(), open_faces(recipe, data)[1], recipe))
 
 
 def test_a_broken_image_of_a_cached_data_set_is_known_at_once(recipe, faces, tmp_path):

@@ -175,6 +175,7 @@ def measure(
         decode=recipe.training.decode,
         sigma=info.sigma,
         workers=worker_count(recipe.data.workers),
+        refuse_broken=False,  # it is compared with the others all the same
         progress=partial(tqdm, desc=str(folder), unit="face", delay=2, disable=not alone),
     )
     errors = landmark_errors(found, faces.landmarks, face_normalizers(faces, recipe.data.normalizer))
