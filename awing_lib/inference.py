@@ -80,12 +80,12 @@ def resolve_model(path_or_name: str | os.PathLike) -> Path:
         InferenceError: there is no such file; the message says where it was looked for.
     """
     name, path = str(path_or_name), Path(path_or_name)
-    if path.is_dir():
+    if name and path.is_dir():  # the path of an empty name is the folder that one is in
         file = path / "model.safetensors"
         if not file.is_file():
             raise InferenceError(f"{path}: no model.safetensors in it, expected the folder of a training run")
         return file
-    if path.exists():
+    if name and path.exists():
         return path
     if name in SHIPPED:
         for shelf in _SHELVES:
@@ -178,8 +178,8 @@ class FaceAligner:
 
         Args:
             image: (H, W, 3) uint8 RGB; for what else is understood see :func:`awing_lib.photos.as_rgb`.
-            boxes: (N, 4) x0 y0 x1 y1, pixels, the tight boxes of the landmarks; they may reach beyond the picture.
-                None: the detector finds them.
+            boxes: (N, 4) x0 y0 x1 y1, pixels, the tight boxes of the landmarks, as an array, a tensor or lists; they may
+                reach beyond the picture. None: the detector finds them.
 
         Returns:
             One face for each box, in the order of the boxes; none if there are no boxes.
@@ -275,8 +275,9 @@ class FaceAligner:
 def _checked_boxes(boxes, image: np.ndarray, source: str) -> np.ndarray:
     """(N, 4) float64, each of them one that a face can be in; :func:`awing_lib.transforms.crop_matrix` has the rest."""
     try:
-        boxes = np.asarray(boxes, np.float64)
-    except (TypeError, ValueError) as error:
+        # NumPy itself cannot read tensors that want a gradient or live on a GPU
+        boxes = np.asarray(boxes.tolist() if isinstance(boxes, Tensor) else boxes, np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InferenceError(f"boxes{source}: expected numbers (N, 4), x0 y0 x1 y1: {error}") from error
     if boxes.size == 0:
         return np.empty((0, 4))

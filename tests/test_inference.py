@@ -380,6 +380,17 @@ def test_boxes_of_another_shape(boxes):
         dot_aligner()(dots(), boxes)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.int64])
+def test_boxes_as_a_tensor_with_or_without_gradient(dtype):
+    boxes = torch.tensor(np.array([BOX, BOX]), dtype=dtype).requires_grad_(dtype.is_floating_point)
+    faces = dot_aligner()(dots(), boxes)
+    assert [face.box.tolist() for face in faces] == [BOX.tolist()] * 2
+    assert dot_aligner()(dots(), boxes[:0]) == []
+    if dtype.is_floating_point:
+        with pytest.raises(InferenceError, match=r"boxes: expected numbers \(N, 4\), x0 y0 x1 y1: "):
+            dot_aligner()(dots(), [boxes[0], boxes[1]])
+
+
 def test_a_single_pixel_has_no_face(aligner):
     pixel = np.zeros((1, 1, 3), np.uint8)
     assert aligner(pixel, []) == []
@@ -459,6 +470,8 @@ def test_a_model_that_is_not_there(tmp_path):
         InferenceError, match=r"models by name are faces68, faces68-nano, synthetic98-nano; did you mean 'faces68'\?"
     ):
         resolve_model("face68")
+    with pytest.raises(InferenceError, match=r"^model '': no such file or folder, and the models by name are faces"):
+        FaceAligner.from_pretrained("")
     with pytest.raises(InferenceError, match="no such file or folder"):
         resolve_model(tmp_path / "absent.safetensors")
     (tmp_path / "text.safetensors").write_text("no weights")
