@@ -1,7 +1,11 @@
 """Command line of the library: ``awing ...``. Heavy imports happen inside the commands, so that --help is quick."""
 
+import math
 import os
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +15,6 @@ _UsageError = typer.BadParameter.__base__  # the parent of every complaint about
 
 app = typer.Typer(
     name="awing",
-    help="Adaptive Wing loss for robust face alignment. Example: awing benchmark loss",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -34,6 +37,7 @@ app.add_typer(data, name="data")
 _RecordOption = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Add the table to this record of the machine.")
 ]
+_MODEL = "A model file, the folder of a run, or a model by name: faces68, faces68-nano, synthetic98-nano."
 _NameOption = Annotated[str | None, typer.Option("--as", metavar="NAME", help="What the record calls the table.")]
 
 
@@ -51,9 +55,9 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and leave.")
     ] = False,
 ) -> None:
-    """Adaptive Wing loss for robust face alignment.
+    """Adaptive Wing loss for robust face alignment: find landmarks, train networks that do, measure both.
 
-    Example: awing benchmark loss
+    Example: awing predict faces68 my-photos/ --out landmarks --overlay
     """
 
 
@@ -74,17 +78,10 @@ def benchmark_loss(
     from awing_lib.benchmarks import loss_table
 
     sizes, device = _shape(shape), _device(device)
-    floors = _floors(json, device)
-    how = {"weighted": weights, "compiled": compile, "floors": floors, "progress": _rounds}
-    try:
-        table = loss_table(sizes, repeats, device, **how)
-    except RuntimeError as error:
-        from awing_lib.run_devices import out_of_memory
-
-        if not out_of_memory(error):
-            raise
-        raise _bad(f"--shape {shape} is too large for the memory of this machine") from error
-    _report(table, json, name)
+    _check_name(name, json)
+    with _one_line("--shape"):
+        how = {"weighted": weights, "compiled": compile, "floors": _floors(json, device), "progress": _rounds}
+        _report(loss_table(sizes, repeats, device, **how), json, name)
 
 
 @benchmark.command("figures")
@@ -120,9 +117,10 @@ def benchmark_data(
     """
     from awing_lib.benchmarks import data_table
 
-    floors = _floors(json, "cpu", 1)
-    how = {"images_per_second": images_per_second, "floors": floors, "progress": _rounds}
-    _report(data_table(photo, repeats, **how), json, name)
+    _check_name(name, json)
+    with _one_line("--photo"):
+        how = {"images_per_second": images_per_second, "floors": _floors(json, "cpu", 1), "progress": _rounds}
+        _report(data_table(photo, repeats, **how), json, name)
 
 
 @benchmark.command("targets")
@@ -140,12 +138,10 @@ def benchmark_targets(
     from awing_lib.benchmarks import targets_table
 
     device = _device(device)
-    floors = _floors(json, device, 1)
-    try:
-        table = targets_table(batch, repeats, device, floors=floors, progress=_rounds)
-    except RuntimeError as error:
-        raise _bad(str(error)) from error
-    _report(table, json, name)
+    _check_name(name, json)
+    with _one_line("--batch"):
+        floors = _floors(json, device, 1)
+        _report(targets_table(batch, repeats, device, floors=floors, progress=_rounds), json, name)
 
 
 @benchmark.command("train")
@@ -175,11 +171,15 @@ def benchmark_train(
 
     Example: awing benchmark train --recipe nano-synthetic --batch 16 --steps 10 --check-steps 50
     """
+    from awing_lib.benchmarks import train_table
+
     device = _device(device)
-    chosen = _speed_recipe(recipe, settings, device)
-    ladder = {"channels_last": channels_last, "bf16": bf16, "compiled": compile, "fused": fused}
-    looks = {"check_steps": check_steps, "profile": profile}
-    _report(_train_table(chosen, batch, steps, device, _floors(json, device), **ladder, **looks), json, name)
+    _check_name(name, json)
+    with _one_line("--batch"):
+        chosen = _speed_recipe(recipe, settings, device)
+        ladder = {"channels_last": channels_last, "bf16": bf16, "compiled": compile, "fused": fused}
+        how = {"check_steps": check_steps, "profile": profile, "floors": _floors(json, device), "progress": _rounds}
+        _report(train_table(chosen, batch, steps, device, **ladder, **how), json, name)
 
 
 @benchmark.command("all")
@@ -208,10 +208,9 @@ def benchmark_all(
 
     Example: awing benchmark all --json data/results/speed-cpu.json
     """
-    from awing_lib.benchmarks import data_table, loss_table, targets_table
+    from awing_lib.benchmarks import data_table, loss_table, targets_table, train_table
 
     device = _device(device)
-    chosen = _speed_recipe(recipe, settings, device)
     gpu = device == "cuda"
     losses = {"loss": ((32, 99, 64, 64) if gpu else (8, 69, 64, 64), False)}
     if gpu:
@@ -219,47 +218,33 @@ def benchmark_all(
     if quick:
         losses = {name: ((1, 2, 16, 16), weighted) for name, (_, weighted) in losses.items()}
     repeats, batch, steps, photo = (3, 2, 3, 64) if quick else (15, 16, 10, 512)
-    for name, (shape, weighted) in losses.items():
-        how = {"weighted": weighted, "compiled": gpu if compile is None else compile}
-        table = loss_table(shape, repeats, device, **how, floors=_floors(json, device), progress=_rounds)
-        _report(table, json, name)
-    try:
-        table = targets_table(batch, repeats, device, floors=_floors(json, device, 1), progress=_rounds)
-    except RuntimeError as error:
-        raise _bad(str(error)) from error
-    _report(table, json)
-    looks = {"compiled": compile, "check_steps": check_steps, "profile": profile}
-    table = _train_table(chosen, batch, steps, device, _floors(json, device), **looks)
-    _report(table, json)
-    fastest = max(row.more["images_per_second"] for row in table.rows)
-    _report(data_table(photo, repeats, images_per_second=fastest, floors=_floors(json, "cpu", 1)), json)
+    with _one_line("network (--set features=64)"):
+        chosen = _speed_recipe(recipe, settings, device)
+        for name, (shape, weighted) in losses.items():
+            how = {"weighted": weighted, "compiled": gpu if compile is None else compile}
+            how |= {"floors": _floors(json, device), "progress": _rounds}
+            _report(loss_table(shape, repeats, device, **how), json, name)
+        how = {"floors": _floors(json, device, 1), "progress": _rounds}
+        _report(targets_table(batch, repeats, device, **how), json)
+        how = {"compiled": compile, "check_steps": check_steps, "profile": profile}
+        how |= {"floors": _floors(json, device), "progress": _rounds}
+        table = train_table(chosen, batch, steps, device, **how)
+        _report(table, json)
+        fastest = max(row.more["images_per_second"] for row in table.rows)
+        _report(data_table(photo, repeats, images_per_second=fastest, floors=_floors(json, "cpu", 1)), json)
 
 
 def _speed_recipe(recipe: str | None, settings: list[str] | None, device: str):
     """The recipe whose training step is measured."""
     from awing_lib import recipes
-    from awing_lib.errors import AwingError
 
     recipe = recipe or ("paper-table" if device == "cuda" else "nano-synthetic")
-    try:
-        return recipes.load_recipe(recipe, recipes.parse_settings(settings or ()))
-    except AwingError as error:
-        raise _bad(str(error)) from error
+    return recipes.load_recipe(recipe, recipes.parse_settings(settings or ()))
 
 
-def _train_table(recipe, batch: int, steps: int, device: str, floors, **options):
-    """The table of the training step, with what may go wrong said in a line."""
-    import torch
-
-    from awing_lib.benchmarks import train_table
-    from awing_lib.errors import AwingError
-
-    try:
-        return train_table(recipe, batch, steps, device, floors=floors, progress=_rounds, **options)
-    except AwingError as error:
-        raise _bad(str(error)) from error
-    except torch.cuda.OutOfMemoryError as error:
-        raise _bad("the GPU has too little memory for this; a smaller --batch needs less") from error
+def _check_name(name: str | None, record: Path | None) -> None:
+    if name and not record:
+        raise _bad("--as has no meaning without --json, whose table it names")
 
 
 def _floors(record: Path | None, device: str, threads: int | None = None):
@@ -268,12 +253,8 @@ def _floors(record: Path | None, device: str, threads: int | None = None):
 
     from awing_lib.benchmarks import measure_floors
     from awing_lib.benchmarks.record import known_floors
-    from awing_lib.errors import AwingError
 
-    try:
-        known = known_floors(record) if record else {}
-    except AwingError as error:
-        raise _bad(str(error)) from error
+    known = known_floors(record) if record else {}
     key = device if device == "cuda" else f"{device}-{threads or torch.get_num_threads()}"
     return known.get(key) or measure_floors(device, threads)
 
@@ -281,14 +262,10 @@ def _floors(record: Path | None, device: str, threads: int | None = None):
 def _report(table, record: Path | None, name: str | None = None) -> None:
     """Print what a benchmark has measured, and add it to the record."""
     from awing_lib.benchmarks import add_table
-    from awing_lib.errors import AwingError
 
     typer.echo(table.as_text())
     if record:
-        try:
-            add_table(record, table, name)
-        except (AwingError, OSError) as error:
-            raise _bad(str(error)) from error
+        add_table(record, table, name)
 
 
 def _rounds(items):
@@ -306,12 +283,9 @@ def data_list(
     Example: awing data list data
     """
     from awing_lib.datasets.catalogue import describe
-    from awing_lib.errors import AwingError
 
-    try:
+    with _one_line():
         typer.echo(describe(root))
-    except AwingError as error:
-        raise _bad(str(error)) from error
 
 
 @data.command("check")
@@ -331,7 +305,7 @@ def data_check(
     Example: awing data check wflw data/wflw
     """
     from awing_lib.datasets.catalogue import CATALOGUE, examine
-    from awing_lib.layouts import LandmarkLayout, LayoutError
+    from awing_lib.layouts import LandmarkLayout
 
     if name not in CATALOGUE:
         raise _bad(f"data set {name!r} is unknown; there are {', '.join(CATALOGUE)}")
@@ -339,11 +313,9 @@ def data_check(
         raise _bad(f"{root}: {'is not a folder' if os.path.exists(root) else 'does not exist'}")
     if layout and name != "table":
         raise _bad(f"--layout is for a table; {name} has its own")
-    try:
+    with _one_line():
         known = LandmarkLayout.from_yaml(layout) if layout else None
-    except LayoutError as error:
-        raise _bad(str(error)) from error
-    problems = examine(name, root, lambda indices, split: _progress(indices, desc=split), typer.echo, layout=known)
+        problems = examine(name, root, lambda indices, split: _progress(indices, desc=split), typer.echo, layout=known)
     for problem in problems:
         typer.echo(problem)
     if problems:
@@ -370,36 +342,35 @@ def data_synthesize(
     """
     from awing_lib import datasets
     from awing_lib.datasets.synthetic import making
-    from awing_lib.errors import AwingError
 
-    try:
+    with _one_line():
         sizes = making.plan_splits(layout, count, test_count)
         faces = datasets.SyntheticFaces(sum(sizes.values()), seed=seed)
         workers = workers or making.available_cores()
         making.write_splits(faces, root, layout, sizes, workers=workers, overwrite=overwrite, progress=_progress)
-    except AwingError as error:
-        raise _bad(str(error)) from error
     for split, size in sizes.items():
         typer.echo(f"wrote {size} faces: {making.opening_line(root, layout, split)}")
 
 
 @app.command("evaluate")
 def evaluate(
+    context: typer.Context,
     dataset: Annotated[str, typer.Option(help="wflw, 300w, cofw, cofw68, aflw, table (one's own) or synthetic.")],
-    models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Model files, folders of runs, or shipped names.")
-    ] = None,
+    models: Annotated[list[str] | None, typer.Argument(metavar="MODEL", help=f"{_MODEL} Several are compared.")] = None,
     data: Annotated[Path | None, typer.Option(metavar="ROOT", help="Folder of the data set.")] = None,
     split: Annotated[
         str | None, typer.Option(help="test if left out, full for 300w and aflw; all is all of a table.")
     ] = None,
-    layout: Annotated[Path | None, typer.Option(metavar="YAML", help="What the points of a table are.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="Synthetic faces.")] = 500,
+    layout: Annotated[
+        Path | None, typer.Option(metavar="YAML", help="What the points of a table are, if no known layout.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many synthetic faces.")] = 500,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of synthetic faces; if left out, of ones that no recipe trains on.")
     ] = None,
     predictions: Annotated[
-        list[Path] | None, typer.Option(metavar="CSV", help="Score what another program found. May be repeated.")
+        list[Path] | None,
+        typer.Option(metavar="CSV", help="Score what another program found, or was saved here. May be repeated."),
     ] = None,
     by: Annotated[str | None, typer.Option(metavar="COLUMN", help="A row for each value of this column.")] = None,
     group: Annotated[
@@ -420,12 +391,12 @@ def evaluate(
     ] = None,
     flip_test: Annotated[bool, typer.Option("--flip-test", help="Look at each face's mirror image too.")] = False,
     decode: Annotated[str, typer.Option(help="argmax, quarter, soft-argmax or dark.")] = "dark",
-    format: Annotated[str, typer.Option(help="text, markdown or json.")] = "text",
+    format: Annotated[str, typer.Option(help="text, markdown or json (which has fractions, not percent).")] = "text",
     ced: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the error distributions.")] = None,
     faces: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the worst and the best faces.")] = None,
     landmarks: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the error of each landmark.")] = None,
     save_predictions: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Save what the model found, for others to score.")
+        Path | None, typer.Option(metavar="CSV", help="Save what the model found, and say how to score it again.")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Faces that the model sees at once.")] = 32,
     workers: Annotated[
@@ -435,7 +406,7 @@ def evaluate(
 ) -> None:
     """Measure models on a data set: NME, FR and AUC for each of its subsets, with intervals and the protocol.
 
-    Example: awing evaluate runs/paper-wflw --dataset wflw --data data/wflw --ced ced.png
+    Example: awing evaluate data/runs/paper-wflw --dataset wflw --data data/wflw --ced ced.png
     """
     if not models and not predictions:
         raise _bad("nothing to measure: name a MODEL, or a table with --predictions")
@@ -470,20 +441,30 @@ def evaluate(
 
     from awing_lib import customs, dataset_prediction, evaluation, prediction_files, score_tables
     from awing_lib.datasets.synthetic.making import available_cores
-    from awing_lib.errors import AwingError
     from awing_lib.inference import InferenceError
     from awing_lib.layouts import LAYOUTS, LandmarkLayout
 
+    if dataset == "synthetic":
+        _refuse(context, "with synthetic faces, which are made to order", "data")
+    elif dataset in customs.CUSTOMS:
+        _refuse(context, f"with data set {dataset}, only with synthetic faces", "count", "seed")
+        if data is None:
+            raise _bad(f"--data is missing: the folder of data set {dataset}")
+    if not models:
+        of_models = ("box", "padding", "flip_test", "decode", "save_predictions", "batch", "workers", "device")
+        _refuse(context, "without a MODEL", *of_models)
     figures = _figures() if ced or faces or landmarks else None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     workers = (min(8, available_cores()) if device == "cuda" else 0) if workers is None else workers
     measured = []
-    try:
+    with _one_line("--batch"):
         loaded = dataset_prediction.load_models(models or [])
         known = LandmarkLayout.from_yaml(layout) if layout else None
         found_by = [info.layout for _, _, info in loaded]
-        if known is None and loaded and dataset == "synthetic":
-            known = min(found_by, key=lambda each: each.count)  # what the others find is converted to it
+        if dataset == "synthetic":
+            marked = [*found_by, *filter(None, map(prediction_files.known_layout, predictions or []))]
+            # what the others find is converted to that of the fewest points
+            known = min(marked, key=lambda each: each.count, default=None)
         elif known is None and loaded and found_by[0].name not in LAYOUTS:
             known = found_by[0]  # a table's columns do not say what a layout of one's own is
         chosen = {"layout": known, "count": count} | ({} if seed is None else {"seed": seed})
@@ -521,10 +502,6 @@ def evaluate(
             measured.append(measure(name, found, info.layout, words, flip_test))
         for path, found, points in tables:
             measured.append(measure(str(path), found, points, f"not known ({path.name})", flip=None))
-    except AwingError as error:
-        raise _bad(str(error)) from error
-    except torch.cuda.OutOfMemoryError as error:
-        raise _bad("the GPU has too little memory for this; a smaller --batch needs less") from error
     written = {"text": score_tables.text_table, "markdown": score_tables.markdown_table, "json": score_tables.as_json}
     typer.echo(written[format](measured))
 
@@ -533,6 +510,11 @@ def evaluate(
         # points that the data set's layout has and the model's has not would be empty, which says "not found"
         kept = found if np.isnan(first.predicted).any() else first.predicted
         _saved(save_predictions, partial(prediction_files.save_predictions, faces=photos, landmarks=kept))
+        which, how = ("dataset", "data", "split", "layout", "count", "seed"), ("normalizer", "threshold", "limit")
+        again = ["awing", "evaluate", "--predictions", str(save_predictions), *_given(context, *which, *how)]
+        if dataset == "table" and known and not layout:  # the model knew, which is not asked then
+            again += ["--layout", f"{known.name}.yaml"]
+        typer.echo(f"to score them again: {shlex.join(again)}", err=True)
     drawn = {}
     if ced:
         limits = {"limit": first.protocol.auc_limit, "threshold": first.protocol.failure_threshold}
@@ -549,10 +531,11 @@ def evaluate(
 
 @app.command("train")
 def train_command(
+    context: typer.Context,
     recipe: Annotated[
         str | None, typer.Option(help="A shipped recipe, or a YAML file; awing train --list names them.")
     ] = None,
-    root: Annotated[Path | None, typer.Option("--data", help="Folder of the data set.")] = None,
+    root: Annotated[Path | None, typer.Option("--data", metavar="ROOT", help="Folder of the data set.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run; data/runs/ and the recipe's name if left out.")
     ] = None,
@@ -568,10 +551,12 @@ def train_command(
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after so many, with a checkpoint to go on from.")
     ] = None,
-    list_recipes: Annotated[bool, typer.Option("--list", help="Name the recipes that there are.")] = False,
+    list_recipes: Annotated[bool, typer.Option("--list", help="Name the recipes that there are, and leave.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with every field, and leave.")] = False,
 ) -> None:
     """Train a network by a recipe. A run that was stopped, however that came about, goes on with --resume.
+
+    In its log.csv and run.json, val_nme is the NME on the validation faces in percent.
 
     Exit code 0: the run has reached its end, or --minutes are over; 130: it was stopped; 2: something is wrong.
 
@@ -581,7 +566,6 @@ def train_command(
     --rdzv-endpoint HOST:29500 -m awing_lib.cli train --recipe paper-wflw --data data/wflw --device cuda
     """
     from awing_lib import recipes
-    from awing_lib.errors import AwingError
 
     if list_recipes:
         width = max(map(len, recipes.RECIPES))
@@ -589,17 +573,21 @@ def train_command(
             typer.echo(f"{name:<{width}}  {recipes.load_recipe(name).about}")
         return
     if recipe is None:
-        if not (resume and out and (out / "recipe.yaml").exists()):
-            raise _bad("--recipe is missing (with --resume, --out with the folder of a run will do)")
+        if not (resume and out):
+            raise _bad("--recipe is missing; awing train --list names them (with --resume, --out alone will do)")
+        if not (out / "recipe.yaml").exists():
+            raise _bad(f"{out}: there is no run to go on with; --recipe begins one")
         recipe = str(out / "recipe.yaml")
-    try:
-        chosen = recipes.load_recipe(recipe, recipes.parse_settings(settings or ()))
-    except AwingError as error:
-        raise _bad(str(error)) from error
+    with _one_line():
+        changes = recipes.parse_settings(settings or ())
+        chosen = recipes.load_recipe(recipe, changes)
+        recipes.check_settings(chosen, changes)
     if show:
         typer.echo(chosen.to_yaml(), nl=False)
         return
-    if root is None and chosen.data.dataset != "synthetic":
+    if chosen.data.dataset == "synthetic":
+        _refuse(context, f"with recipe {chosen.name}, whose faces are made to order", "root")
+    elif root is None:
         raise _bad(f"--data is missing: the folder of data set {chosen.data.dataset}")
     if device not in ("auto", "cpu", "cuda"):
         raise _bad(f"--device must be auto, cpu or cuda, got {device!r}")
@@ -614,30 +602,27 @@ def train_command(
     machines = int(os.environ.get("WORLD_SIZE", here)) // here
     out = out or Path("data/runs") / chosen.name
     running = {"accelerator": device, "devices": here, "nodes": machines, "minutes": minutes}
-    try:
+    with _one_line():
         if start_from:
             from awing_lib.inference import resolve_model
 
             start_from = resolve_model(start_from)
-        train(chosen, root, out, resume=resume, start_from=start_from, **running)
-    except Interrupted as error:
-        if first:
-            typer.echo(f"awing: {error}", err=True)
-        raise typer.Exit(0 if error.planned or not first else 130) from error
-    except Elsewhere as error:
-        raise (_bad(str(error)) if first else typer.Exit(0)) from error
-    except (AwingError, OSError) as error:
-        raise _bad(str(error)) from error
+        try:
+            train(chosen, root, out, resume=resume, start_from=start_from, **running)
+        except Interrupted as error:
+            if first:
+                typer.echo(f"awing: {error}", err=True)
+            raise typer.Exit(0 if error.planned or not first else 130) from error
+        except Elsewhere as error:
+            raise (_bad(str(error)) if first else typer.Exit(0)) from error
     if first:
         typer.echo(f"the network is in {out / 'model.safetensors'}, the record in {out / 'run.json'}")
 
 
 @app.command("predict")
 def predict(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model file, the folder of a run, or faces68 or faces68-nano.")
-    ],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, videos, and folders of them.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Photos, videos, and folders of them.")],
     boxes: Annotated[
         Path | None,
         typer.Option(
@@ -667,12 +652,13 @@ def predict(
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     from awing_lib import predicting
     from awing_lib.detection import CascadeDetector
-    from awing_lib.errors import AwingError
     from awing_lib.inference import FaceAligner
 
     if boxes is not None and whole:
         raise _bad("--boxes and --whole both say where the faces are: give one of them")
-    try:
+    if overwrite and out is None:
+        raise _bad("--overwrite has no meaning without --out")
+    with _one_line("--batch"):
         found = sources = predicting.find_sources(paths)
         given = None if boxes is None else predicting.read_boxes(boxes)
         if given is not None:
@@ -695,17 +681,19 @@ def predict(
         if len(paths) == 1 and paths[0].is_file() and summary.problems and not summary.pictures:
             raise _bad(summary.problems[0])  # bad input, where among many pictures it is one that is left out
         table = results.finish()
-    except (AwingError, OSError) as error:
-        raise _bad(str(error)) from error
     for problem in summary.problems:
         typer.echo(f"awing: {problem}", err=True)
     if len(sources) < len(found):
         left_out = len(found) - len(sources)
         typer.echo(f"awing: {left_out} of {len(found)} files are not in {boxes} and are left out", err=True)
+    if summary.empty:
+        named, more = ", ".join(summary.empty[:3]), len(summary.empty) - 3
+        named += f" and {more} more" if more > 0 else ""
+        typer.echo(f"awing: no face was found in {named}; --boxes or --whole can say where one is", err=True)
     if out is None:
         typer.echo(table, nl=False)
     else:
-        empty = f", {summary.empty} without a face" if summary.empty else ""
+        empty = f", {len(summary.empty)} without a face" if summary.empty else ""
         typer.echo(f"{summary.faces} faces in {summary.pictures} pictures{empty}: {table or out}")
     if summary.problems:
         raise typer.Exit(1)
@@ -713,11 +701,9 @@ def predict(
 
 @app.command("export")
 def export_command(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model file, the folder of a run, or faces68 or faces68-nano.")
-    ],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)],
     out: Annotated[
-        Path | None, typer.Argument(metavar="[OUT.onnx]", help="File to write; MODEL's name, here, if left out.")
+        Path | None, typer.Argument(metavar="OUT.onnx", help="File to write; MODEL's name, here, if left out.")
     ] = None,
     batch: Annotated[str, typer.Option(help="How many faces at once: any, or fixed to one.")] = "any",
     int8: Annotated[
@@ -743,10 +729,9 @@ def export_command(
     from awing_lib import export
     from awing_lib.dataset_prediction import load_models
     from awing_lib.datasets.opening import open_dataset
-    from awing_lib.errors import AwingError
     from awing_lib.layouts import LAYOUTS
 
-    try:
+    with _one_line():
         name, network, info = load_models([model])[0]
         out = out or Path(f"{name}.onnx")
         export.check_target(out)
@@ -762,8 +747,6 @@ def export_command(
             calibration=open_dataset("table", calibrate, layout=layout) if calibrate else None,
             say=lambda step: typer.echo(f"{step} ...", err=True),
         )
-    except (AwingError, OSError) as error:
-        raise _bad(str(error)) from error
     typer.echo(f"{out}: {written.bytes / 1e6:.2f} MB, opset {written.opset}")
     for each, shape in {**written.inputs, **written.outputs}.items():
         typer.echo(f"  {each} ({', '.join(map(str, shape))})")
@@ -776,6 +759,40 @@ def export_command(
         typer.echo("  not compared with PyTorch, since onnxruntime is missing; pip install 'awing-lib[export]'")
     else:
         typer.echo(f"  heatmaps differ from PyTorch's by at most {written.difference:.1g}")
+
+
+@contextmanager
+def _one_line(less: str = "") -> Iterator[None]:
+    """Bad data, and what is more than the memory holds, as one line; ``less`` says which option makes that smaller."""
+    from awing_lib.errors import AwingError
+
+    try:
+        yield
+    except (typer.Exit, BrokenPipeError):  # said already; nobody reads on
+        raise
+    except (AwingError, OSError) as error:
+        raise _bad(str(error)) from error
+    except (RuntimeError, MemoryError) as error:
+        from awing_lib.run_devices import out_of_memory  # which takes a second to import
+
+        if not out_of_memory(error):
+            raise
+        raise _bad("there is too little memory for this" + f"; a smaller {less} needs less" * bool(less)) from error
+
+
+def _given(context: typer.Context, *names: str) -> list[str]:
+    """The options among these that stand on the command line, each before its value."""
+    words = []
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(option.name).name == "COMMANDLINE":
+            words += [option.opts[0], str(context.params[option.name])]
+    return words
+
+
+def _refuse(context: typer.Context, why: str, *names: str) -> None:
+    """Refuse options that would do nothing: who gives one wants something else than what would happen."""
+    if given := _given(context, *names):
+        raise _bad(f"{given[0]} has no meaning {why}")
 
 
 def _figures():
@@ -808,6 +825,8 @@ def _shape(text: str) -> tuple[int, int, int, int]:
         sizes = ()
     if len(sizes) != 4 or min(sizes) < 1:
         raise _bad(f"--shape must look like 8x69x64x64, got {text!r}")
+    if math.prod(sizes) > 2**60:  # PyTorch could not even count the bytes
+        raise _bad(f"--shape {text} is too large for the memory of any machine")
     return sizes
 
 

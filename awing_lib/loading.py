@@ -37,6 +37,11 @@ class Batch(NamedTuple):
     """What could not be read, and why."""
 
 
+def unusable(problem: str) -> AwingError:
+    """What is wrong with a face, and how a run can be had all the same."""
+    return AwingError(f"{problem}; mend it or take it out, or let the run go on without it: --set unreadable=skip")
+
+
 class CachedFaces(Dataset):
     """A data set whose images have been read once and are kept in memory.
 
@@ -58,7 +63,7 @@ class CachedFaces(Dataset):
                 self._samples.append(faces[index])
             except AwingError as error:
                 if not skip:
-                    raise
+                    raise unusable(str(error)) from error
                 self._samples.append(error)
 
     def __len__(self) -> int:
@@ -111,7 +116,7 @@ class AugmentedFaces(Dataset):
                 except AwingError as error:  # it does not know whose face that was
                     skipped.append(f"{face.name}, face {index}: {error}")
             if not self.skip:
-                return AwingError(f"{skipped[0]}; with unreadable: skip in the recipe, a run goes on without it")
+                return unusable(skipped[0])
         return AwingError(f"none of the {len(self)} images can be used; the first: {skipped[0]}")
 
 

@@ -190,7 +190,9 @@ class Results:
         if format not in FORMATS:
             raise PredictionError(f"format must be one of {', '.join(FORMATS)}; got {format!r}")
         if folder is None and (overlay or format == "pts"):
-            raise PredictionError(f"{'overlay pictures' if overlay else '.pts files'} need a folder to be written to")
+            raise PredictionError(
+                f"{'overlay pictures' if overlay else '.pts files'} need a folder to be written to (--out)"
+            )
         self.layout, self.format, self.overlay, self.overwrite = layout, format, overlay, overwrite
         self.folder = folder and Path(folder)
         self._rows: list[list[str]] = []
@@ -359,8 +361,8 @@ class Summary:
     """What became of the pictures."""
 
     pictures: int = 0
-    empty: int = 0
-    """Pictures without a face."""
+    empty: list[str] = field(default_factory=list)
+    """Names of the pictures without a face."""
     faces: int = 0
     problems: list[str] = field(default_factory=list)
     """One line for each picture that could not be read or whose boxes fit nothing."""
@@ -394,6 +396,7 @@ def predict(
     for picture, faces in aligner.stream(progress(pictures), lambda _, error: summary.problems.append(str(error))):
         results.add(picture, faces)
         summary.pictures += 1
-        summary.empty += not faces
+        if not faces:
+            summary.empty.append(picture.name)
         summary.faces += len(faces)
     return summary

@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from awing_lib.customs import EvaluationError
 from awing_lib.datasets.files import DataError, parse_numbers, read_file, shown, table_rows
 from awing_lib.datasets.sample import FaceDataset
+from awing_lib.datasets.synthetic import SyntheticFaces
 from awing_lib.evaluation import converted
 from awing_lib.layouts import LAYOUTS, LandmarkLayout
 from awing_lib.weights import write_bytes
@@ -66,15 +68,14 @@ def read_predictions(path: str | os.PathLike, faces: FaceDataset) -> tuple[np.nd
     """
     path = Path(path)
     table = table_rows(read_file(path), path)
-    number, header = next(table, (1, None))
-    if header is None:
-        raise EvaluationError(f"{path}: the file is empty, expected the columns name, x0, y0, ...")
-    layout = _predicted_layout(header, faces.layout, f"{path}, line {number}")
+    header, where = _first_line(path, table)
+    layout = _predicted_layout(header, faces.layout, where)
     columns = [header.index(name) for name in _coordinate_names(layout.count)]
     points, lines = {}, {}
     seen: dict[str, int] = {}
     keys = _keys(faces)
     known = set(keys)
+    hint = "; give --count and --seed as when it was saved" if isinstance(faces, SyntheticFaces) else ""
     for number, fields in table:
         where = f"{path}, line {number}"
         name = fields[header.index("name")] if len(fields) > header.index("name") else ""
@@ -94,7 +95,7 @@ def read_predictions(path: str | os.PathLike, faces: FaceDataset) -> tuple[np.nd
         if key not in known:
             count = sum(1 for other, _ in keys if other == name)
             what = f"has {count} faces, so there is no face {occurrence}" if count else "is no image of the data set"
-            raise EvaluationError(f"{where}: {shown(name)} {what}")
+            raise EvaluationError(f"{where}: {shown(name)} {what}{hint}")
         if key in points:
             raise EvaluationError(f"{where}: face {occurrence} of {shown(name)} was in line {lines[key]} already")
         points[key], lines[key] = _coordinates([fields[column] for column in columns], where), number
@@ -104,9 +105,29 @@ def read_predictions(path: str | os.PathLike, faces: FaceDataset) -> tuple[np.nd
         more = f" ({len(missing)} of {len(keys)} faces are missing)" if len(missing) > 1 else ""
         raise EvaluationError(
             f"{path}: no line for face {occurrence} of {shown(name)}{more}; one that was not found has a line with "
-            "empty fields"
+            f"empty fields{hint}"
         )
     return np.array([points[key] for key in keys]).reshape(len(keys), layout.count, 2), layout
+
+
+def known_layout(path: str | os.PathLike) -> LandmarkLayout | None:
+    """The known layout with as many points as a table of predictions has; None: there is none.
+
+    Raises:
+        EvaluationError: the first line is not that of such a table.
+        DataError: the file cannot be read as a table.
+    """
+    path = Path(path)
+    count = _count_points(*_first_line(path, table_rows(read_file(path), path)))
+    return next((layout for layout in LAYOUTS.values() if layout.count == count), None)
+
+
+def _first_line(path: Path, table: Iterator[tuple[int, list[str]]]) -> tuple[list[str], str]:
+    """The names of a table's columns, and where they stand, for messages."""
+    number, header = next(table, (1, None))
+    if header is None:
+        raise EvaluationError(f"{path}: the file is empty, expected the columns name, x0, y0, ...")
+    return header, f"{path}, line {number}"
 
 
 def _keys(faces: FaceDataset) -> list[tuple[str, int]]:
@@ -123,8 +144,8 @@ def _coordinate_names(count: int) -> list[str]:
     return [f"{axis}{index}" for index in range(count) for axis in "xy"]
 
 
-def _predicted_layout(header: list[str], wanted: LandmarkLayout, where: str) -> LandmarkLayout:
-    """What the points of a table are, from its columns, which may stand in any order."""
+def _count_points(header: list[str], where: str) -> int:
+    """How many points a table has, from its columns, which may stand in any order."""
     # boxes and scores, as awing predict writes them, are not looked at
     others = [name for name in header if not re.fullmatch(r"name|index|box_[xy][01]|score\d+", name, re.ASCII)]
     count = len(others) // 2
@@ -132,11 +153,17 @@ def _predicted_layout(header: list[str], wanted: LandmarkLayout, where: str) -> 
         raise EvaluationError(
             f"{where}: expected each of the columns name, x0, y0, x1, y1, ... once, and perhaps index, boxes and scores"
         )
+    return count
+
+
+def _predicted_layout(header: list[str], wanted: LandmarkLayout, where: str) -> LandmarkLayout:
+    """What the points of a table are."""
+    count = _count_points(header, where)
     if count == wanted.count:
         return wanted
     for layout in LAYOUTS.values():
         if layout.count == count:
-            converted(f"{where}", np.zeros((count, 2)), layout, wanted)
+            converted(where, np.zeros((count, 2)), layout, wanted)
             return layout
     raise EvaluationError(f"{where}: {count} points; the faces have {wanted.count}, of {wanted.name}")
 

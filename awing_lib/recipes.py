@@ -351,6 +351,21 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
+def check_settings(recipe: Recipe, settings: Mapping[str, Any]) -> None:
+    """Refuse changes of a recipe that its data set does not look at: who makes one expects something of it.
+
+    Raises:
+        RecipeError: naming the field.
+    """
+    dataset = recipe.data.dataset
+    idle, why = ("faces", "val_faces"), f"is for synthetic faces; {dataset} has its own"
+    if dataset == "synthetic":
+        idle, why = ("train_split", "val_split"), "is for data sets with splits; synthetic faces have none"
+    for name, value in settings.items():
+        if name.rpartition(".")[2] in idle and value is not None:
+            raise RecipeError(f"recipe {recipe.name}: {name} {why}")
+
+
 def _read(name: str, inside: tuple[str, ...]) -> dict:
     """Fields of a recipe, over those of the one that it extends; ``inside`` the files that extend this one."""
     path = Path(name)

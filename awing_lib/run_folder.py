@@ -41,7 +41,10 @@ _FREE_TO_CHANGE = (
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Keep other processes from training in the folder; what a killed one had locked is free."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{folder}: cannot be made a folder for the run: {error.strerror}") from error
     with open(folder / ".lock", "a") as file:
         try:
             if fcntl:  # lockf, not flock: processes that we start do not hold it on when we are gone

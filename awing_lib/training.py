@@ -5,9 +5,9 @@ Read :func:`train` from top to bottom: it is the whole story. A run leaves in it
     recipe.yaml          what was run
     checkpoints/         the last two, from which --resume goes on
     start.safetensors    what it was fine-tuned from, if it was
-    log.csv tensorboard/ the curves
+    log.csv tensorboard/ the curves; val_nme is in per cent
     model.safetensors    the network (see awing_lib.weights)
-    run.json             the record: recipe, versions, hardware, curves, final numbers
+    run.json             the record: recipe, versions, hardware, curves, final numbers (val_nme: per cent here, too)
 
 Its parts stand in recipe_parts (what a recipe asks for), its machinery in run_devices, run_folder and run_watch.
 """
@@ -38,6 +38,7 @@ from awing_lib.loading import (
     StepBatches,
     batch_loader,
     open_batches,
+    unusable,
     worker_count,
 )
 from awing_lib.recipe_parts import (
@@ -259,7 +260,7 @@ def train(
                                 log.add(step + 1, {"val_nme": row["val_nme"]})
                             except AwingError as error:
                                 if not skip:
-                                    raise
+                                    raise unusable(str(error)) from error
                                 note_skipped([f"no validation: {error}"], root, skipped, say)
                         history["epochs"].append(row)
                         write_bytes(folder / "log.csv", as_csv(history["epochs"]))

@@ -236,6 +236,11 @@ def test_train_counts_operations_and_bytes(trained):
     assert trained.rows[0].bytes == 4 * 2 * 3 * 64 * 64 + 2 * (2 * weights + states)
 
 
+def test_small_networks_are_not_said_to_need_nothing(trained):
+    (note,) = (line for line in trained.notes if "GFLOP" in line)
+    assert float(note.split()[1]) == pytest.approx(trained.rows[0].operations / 1e9, rel=0.01)
+
+
 def test_train_compares_curves(trained):
     check = trained.more["check"]
     first, last, other = check["curves"]
@@ -373,7 +378,8 @@ def test_a_name_can_be_given(awing, tmp_path):
     "arguments, message",
     [
         (("loss", "--json", "/nowhere/speed.json"), "there is no folder /nowhere"),
-        (("loss", "--shape", "99999x999x999x999"), "--shape 99999x999x999x999 is too large for the memory"),
+        (("loss", "--shape", "99999x999x999x999"), "too little memory for this; a smaller --shape needs less"),
+        (("loss", "--as", "mine"), "--as has no meaning without --json"),
         (("train", "--recipe", "paper-nothing"), "no recipe 'paper-nothing'"),
         (("train", "--set", "stacks=0"), "stacks must be"),
         (("train", "--set", "official_targets=true"), "official_targets must be false here"),
@@ -384,6 +390,31 @@ def test_a_name_can_be_given(awing, tmp_path):
 def test_bad_input_is_one_line(awing, arguments, message):
     code, text, errors = awing("benchmark", *arguments)
     assert code == 2 and text == "" and len(errors.splitlines()) == 1 and message in errors
+
+
+@pytest.mark.parametrize(
+    "error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: no"), MemoryError()]
+)
+@pytest.mark.parametrize("name", ["loss", "targets", "train", "data", "all"])
+def test_too_little_memory_is_one_line_wherever_it_shows(awing, monkeypatch, tmp_path, name, error):
+    def full(*_, **__):
+        raise error
+
+    for module in (loss, targets, train, data):
+        monkeypatch.setattr(module, f"{module.__name__.rpartition('.')[2]}_table", full)
+    code, text, errors = awing("benchmark", name, "--json", tmp_path / "speed.json")
+    assert (code, text) == (2, "") and len(errors.splitlines()) == 1
+    assert errors.startswith("awing: there is too little memory for this; a smaller ")
+
+
+def test_other_errors_are_not_taken_for_a_want_of_memory(awing, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(loss, "loss_table", broken)
+    monkeypatch.setattr(sys, "argv", ["awing", "benchmark", "loss"])
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        cli.main()
 
 
 def test_the_package_gives_what_its_modules_hold():

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from awing_lib import cli
 from awing_lib.browser import find_browser
+from awing_lib.inference import SHIPPED
 
 
 def awing(*arguments):
@@ -51,6 +53,12 @@ def test_help_imports_nothing_heavy(command):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_models_by_name_are_named_in_the_help():
+    """They are written out there, since --help imports nothing heavy."""
+    help_text = cli._MODEL
+    assert all(name in help_text.removesuffix(".").split(": ")[1].split(", ") for name in SHIPPED)
+
+
 def test_version():
     assert awing("--version").stdout.startswith("awing 0.")
 
@@ -66,6 +74,8 @@ def test_version():
         (("benchmark", "loss", "--colour"), "--colour"),
         (("benchmark", "data", "--photo", "3"), "--photo"),
         (("data", "nothing"), "No such command 'nothing'"),
+        (("benchmark", "targets", "--as", "mine"), "--as has no meaning without --json"),
+        (("benchmark", "loss", "--shape", "999999999x999999x99x99"), "is too large for the memory of any machine"),
         (("data", "check", "nothing", "."), "data set 'nothing' is unknown"),
         (("data", "check", "wflw", "/nowhere"), "/nowhere: does not exist"),
         (("data", "synthesize", "/nowhere", "--layout", "99"), "layout '99' is unknown"),
@@ -127,3 +137,4 @@ def test_benchmark_targets_prints_ratios():
     assert " 1.0 " in rows["straightforward"]
     assert {"NumPy and OpenCV", "TargetMaker", "TargetMaker, out=old"} <= set(rows)
     assert "of its time inside operators" in result.stdout
+    assert "profiler" not in result.stderr  # which would say when it began and ended

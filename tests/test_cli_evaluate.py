@@ -1,6 +1,7 @@
 """``awing evaluate``: every data set, several models, pictures and files, and what it says to bad input."""
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from awing_lib import cli
 from awing_lib.datasets import WFLW, SyntheticFaces
 from awing_lib.datasets.synthetic.making import write_splits
+from awing_lib.inference import SHIPPED
 from awing_lib.layouts import COFW_29, IBUG_68, WFLW_98, LandmarkLayout
 from awing_lib.prediction_files import save_predictions
 from awing_lib.recipes import NetworkRecipe
@@ -142,6 +144,42 @@ def test_converted_predictions_score_the_same_from_a_file(awing, there, model, c
     assert rows[0] == rows[1] and "inf" not in rows[0]
 
 
+def score_rows(output):
+    """The cells of the table of scores, without the names of the models."""
+    return [line.split()[:1] + line.split()[2:] for line in output.split("\n\n")[1].splitlines()[1:]]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_predictions_of_shipped_models_on_synthetic_faces_are_scored_again_as_one_is_told(awing, there, name):
+    code, direct, err = awing(
+        *(name, "--dataset", "synthetic", "--count", 3, "--seed", 5, "--threshold", 7),
+        *("--save-predictions", "their own.csv"),
+    )
+    assert code == 0, err
+    told = err.splitlines()[-1].removeprefix("to score them again: awing evaluate ")
+    assert "--count 3 --seed 5 --threshold 7" in told and "'their own.csv'" in told
+    code, again, err = awing(*shlex.split(told))
+    assert code == 0, err
+    assert score_rows(again.replace("their own.csv", "it")) == score_rows(direct)
+
+
+def test_predictions_of_several_layouts_on_synthetic_faces(awing):
+    """All are measured on the points that the coarsest has, as several models are."""
+    where = ["--dataset", "synthetic", "--count", "2"]
+    for name in ("a98", "c68"):
+        assert awing(f"{name}.safetensors", *where, "--save-predictions", f"{name}.csv")[0] == 0
+    for first in (["--predictions", "a98.csv"], ["a98.safetensors"]):
+        code, out, err = awing(*first, "--predictions", "c68.csv", *where)
+        assert code == 0, err
+        assert "converted from WFLW-98" in out
+    for count, message in ((1, "line 3: 'synthetic/000001.png' is no image"), (3, "no line for face 0 of ")):
+        code, _, err = awing("--predictions", "c68.csv", "--dataset", "synthetic", "--count", count)
+        assert code == 2 and message in err and err.endswith("; give --count and --seed as when it was saved\n")
+    Path("c68.csv").write_text("name,x0,y0\n")
+    code, out, err = awing("--predictions", "c68.csv", *where)
+    assert code == 2 and "c68.csv, line 1: 1 points; the faces have 98, of WFLW-98" in err
+
+
 def test_perfect_predictions_of_another_program(awing, there):
     faces = WFLW(there / "wflw", "test")
     save_predictions(there / "perfect.csv", faces, faces.landmarks)
@@ -209,6 +247,10 @@ def test_intervals_by_person_and_own_layout(awing, there, tmp_path):
     save_model(tmp_path / "mine.safetensors", info.build().state_dict(), info)  # the model knows its layout
     code, out, err = awing(tmp_path / "mine.safetensors", *where)
     assert code == 0 and scores(out) == {("full", "mine"): 3}, err
+    code, _, err = awing(tmp_path / "mine.safetensors", *where, "--save-predictions", tmp_path / "again.csv")
+    assert code == 0 and err.endswith(f"--data {tmp_path} --layout mine.yaml\n")  # a table alone does not know it
+    code, again, err = awing("--predictions", tmp_path / "again.csv", *where, "--layout", layout)
+    assert code == 0 and score_rows(again) == score_rows(out), err
 
 
 WHERE = ("--dataset", "wflw", "--data", "wflw")
@@ -220,7 +262,13 @@ WHERE = ("--dataset", "wflw", "--data", "wflw")
         (("a98.safetensors",), "Missing option '--dataset'"),
         (WHERE, "nothing to measure: name a MODEL, or a table with --predictions"),
         (("a98.safetensors", "--dataset", "wfwl"), "data set 'wfwl' is unknown; there are wflw"),
-        (("a98.safetensors", "--dataset", "wflw"), "needs the folder that it lies in"),
+        (("a98.safetensors", "--dataset", "wflw"), "--data is missing: the folder of data set wflw"),
+        (("a98.safetensors", *WHERE, "--count", "500"), "--count has no meaning with data set wflw"),
+        (("a98.safetensors", *WHERE, "--seed", "0"), "--seed has no meaning with data set wflw"),
+        (("a98.safetensors", "--dataset", "synthetic", "--data", "wflw"), "--data has no meaning with synthetic faces"),
+        (("--predictions", "f.csv", *WHERE, "--decode", "dark"), "--decode has no meaning without a MODEL"),
+        (("--predictions", "f.csv", *WHERE, "--flip-test"), "--flip-test has no meaning without a MODEL"),
+        (("--predictions", "f.csv", *WHERE, "--save-predictions", "g.csv"), "--save-predictions has no meaning"),
         (("a98.safetensors", "--dataset", "wflw", "--data", "nowhere"), "nowhere: does not exist"),
         (("a98.safetensors", *WHERE, "--split", "train"), "list_98pt_rect_attr_train.txt: cannot be read"),
         (("a98.safetensors", *WHERE, "--split", "val"), "split 'val' is unknown; there are train, test"),

@@ -193,10 +193,25 @@ def test_the_detector_finds_the_astronaut(awing, model, tmp_path, scene):
     cv2.imwrite(str(tmp_path / "astronaut.png"), data.astronaut()[..., ::-1])
     cv2.imwrite(str(tmp_path / "nobody.png"), scene)
     out = tmp_path / "out"
-    code, said, _ = awing("predict", model, tmp_path / "astronaut.png", tmp_path / "nobody.png", "--out", out)
+    code, said, err = awing("predict", model, tmp_path / "astronaut.png", tmp_path / "nobody.png", "--out", out)
     assert code == 0 and said.startswith("1 faces in 2 pictures, 1 without a face: ")
+    assert err == "awing: no face was found in nobody.png; --boxes or --whole can say where one is\n"
     (line,) = rows((out / "landmarks.csv").read_text())
     assert [float(line[name]) for name in predicting.BOX_COLUMNS] == pytest.approx([176, 86, 278, 187], abs=12)
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_pictures_without_a_face_are_named_beside_a_table_that_stays_one(awing, model, tmp_path, scene, format):
+    pytest.importorskip("skimage.feature")
+    for number in range(5):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), scene)
+    code, out, err = awing("predict", model, tmp_path, "--format", format)
+    assert code == 0
+    assert err.startswith("awing: no face was found in 0.png, 1.png, 2.png and 2 more; --boxes or --whole")
+    if format == "csv":
+        assert rows(out) == [] and out.startswith("name,index,box_x0,")
+    else:
+        assert [picture["faces"] for picture in json.loads(out)["pictures"]] == [[]] * 5
 
 
 @pytest.fixture(scope="module")
@@ -273,11 +288,12 @@ def test_the_command_itself_says_one_line(model, tmp_path):
         (["faces69", "."], "model 'faces69': no such file or folder"),
         (["MODEL", "nowhere"], "nowhere: does not exist"),
         (["MODEL", "empty"], "empty: no photo or video in it; expected .jpg"),
-        (["MODEL"], "Missing argument 'PATH...'"),
+        (["MODEL"], "Missing argument 'PATH'"),
         (["MODEL", "a.png", "--format", "xml"], "format must be one of csv, json, pts; got 'xml'"),
         (["MODEL", "a.png", "--format", "pts"], ".pts files need a folder to be written to"),
         (["MODEL", "a.png", "--overlay"], "overlay pictures need a folder"),
         (["MODEL", "a.png", "--boxes", "b.csv", "--whole"], "give one of them"),
+        (["MODEL", "a.png", "--whole", "--overwrite"], "--overwrite has no meaning without --out"),
         (["MODEL", "a.png", "--boxes", "b.csv"], "b.csv: cannot be read"),
         (["MODEL", "a.png", "--device", "tpu"], "--device must be cpu or cuda, got 'tpu'"),
         (["MODEL", "a.png", "--batch", "0"], "--batch"),

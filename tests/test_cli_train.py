@@ -40,6 +40,7 @@ def test_help(capfd):
     code, out, _ = awing(capfd, "train", "--help")
     assert code == 0 and "Example: awing train --recipe paper-wflw --data data/wflw" in out
     assert "torchrun" in out and "130" in out
+    assert "val_nme is the NME on the validation faces in percent" in " ".join(out.split())
 
 
 def test_recipes_are_listed_and_shown(capfd):
@@ -53,13 +54,19 @@ def test_recipes_are_listed_and_shown(capfd):
 BAD = [
     ([], "--recipe is missing"),
     (["--resume"], "--recipe is missing"),
-    (["--resume", "--out", "nowhere"], "--recipe is missing"),
+    (["--resume", "--out", "nowhere"], "nowhere: there is no run to go on with; --recipe begins one"),
     (["--recipe", "paper-wfwl", "--data", "."], "did you mean 'paper-wflw'?"),
     (["--recipe", "paper-wflw"], "--data is missing"),
     (["--recipe", "paper-wflw", "--data", ".", "--set", "stack=2"], "did you mean 'stacks'?"),
     (["--recipe", "paper-wflw", "--data", ".", "--set", "stacks"], "--set takes field=value"),
     (["--recipe", "paper-wflw", "--data", ".", "--device", "tpu"], "--device must be auto, cpu or cuda, got 'tpu'"),
     (["--recipe", "paper-wflw", "--data", "/nowhere", "--device", "cpu"], "/nowhere: does not exist"),
+    (["--recipe", "nano-synthetic", "--data", "."], "--data has no meaning with recipe nano-synthetic"),
+    (
+        ["--recipe", "nano-table", "--data", ".", "--set", "data.faces=9"],
+        "data.faces is for synthetic faces; table has",
+    ),
+    (["--recipe", "nano-synthetic", "--set", "val_split=val"], "val_split is for data sets with splits; synthetic"),
 ]
 
 
@@ -83,6 +90,15 @@ def test_a_run_its_repetition_and_its_resumption(capfd, arguments, tmp_path):
     # the run's folder knows the recipe
     code, out, _ = awing(capfd, "train", "--resume", "--out", tmp_path / "run", "--data", arguments[4])
     assert code == 0 and "has reached its end already; nothing is changed" in out
+
+
+def test_a_file_where_the_run_should_be_is_one_line(capfd, arguments, tmp_path):
+    (tmp_path / "file").write_text("dear to me")
+    for out, reason in (("file", "File exists"), ("file/run", "Not a directory")):
+        code, _, err = awing(capfd, *arguments, "--out", tmp_path / out)
+        assert code == 2
+        assert err == f"awing: {tmp_path / out}: cannot be made a folder for the run: {reason}\n"
+    assert (tmp_path / "file").read_text() == "dear to me"
 
 
 def test_minutes_are_a_planned_end(capfd, arguments, tmp_path):

@@ -89,4 +89,5 @@ def test_hints_for_errors_in_the_readers_code():
 def test_a_verdict_is_readable_as_text_and_as_html():
     verdict = Verdict("not quite", "1 < 2")
     assert repr(verdict) == "Not quite: 1 < 2"
+    assert "<strong>Not quite:</strong> 1" in verdict._repr_html_()  # what follows does not begin with a capital
     assert 'class="verdict verdict-not-quite"' in verdict._repr_html_() and "1 &lt; 2" in verdict._repr_html_()

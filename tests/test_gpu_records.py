@@ -157,6 +157,22 @@ def test_the_time_is_up(table, tmp_path, steps, capfd):
     assert set(made(tmp_path)) == {"one-0.json", "one-1.json", "two-0.json"}
 
 
+def test_a_command_that_ends_without_its_file_has_failed(table, tmp_path, steps, capfd):
+    """Only one that was told to stop after some minutes may leave nothing."""
+    steps |= {"one": ["pass"], "two": [LEAVES], "three": [WRITES]}
+    for minutes, failed in ((float("inf"), ["one", "two"]), (5, ["one"])):
+        with pytest.raises(typer.Exit) as left:
+            call(table, tmp_path, minutes=minutes)
+        assert left.value.exit_code == 1
+        shown, errors = capfd.readouterr()
+        assert ("the time is up; left: two;" in shown) == ("two" not in failed)
+        assert f"failed: {', '.join(failed)}" in errors
+        for name in failed:
+            missing = tmp_path / "work" / f"{name}-0"
+            assert re.search(rf"{name}: ended without {missing}, .*: \S*python\S* -c ", errors)
+    assert set(made(tmp_path)) == {"three-0.json"}
+
+
 def test_minutes_reach_the_command(table, tmp_path, steps):
     steps["one"] = ["import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(' '.join(sys.argv[2:])) or '--minutes'"]
     call(table, tmp_path, minutes=7)

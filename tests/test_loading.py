@@ -155,7 +155,7 @@ def test_the_next_face_takes_the_place_of_an_unreadable_one(workers):
 @pytest.mark.parametrize(
     "broken, options, message",
     [
-        ((2,), {"skip": False}, r"^images/2.png: cannot be decoded; with unreadable: skip .*$"),
+        ((2,), {"skip": False}, r"^images/2.png: cannot be decoded; mend it .* --set unreadable=skip$"),
         (range(4), {}, r"^none of the 4 images can be used; the first: images/\d.png: cannot be decoded$"),
     ],
 )
@@ -191,7 +191,7 @@ def test_cached_faces_are_read_once():
 
 
 def test_without_skipping_a_cache_says_at_once_what_is_broken():
-    with pytest.raises(DataError, match=r"images/3\.png"):
+    with pytest.raises(AwingError, match=r"images/3\.png: cannot be decoded; mend it .* --set unreadable=skip$"):
         CachedFaces(Faces(5, broken=(3,)), skip=False)
 
 

@@ -192,8 +192,12 @@ def main(
                 typer.echo(f"{name}: failed with exit code {code}", err=True)
                 failed.append(name)
                 break
-            if not command.leaves.exists():  # its time was up
-                left.append(name)
+            if not command.leaves.exists():
+                if command.timed and remaining < math.inf:  # its time was up
+                    left.append(name)
+                else:
+                    typer.echo(f"{name}: ended without {command.leaves}, which it should leave: {command}", err=True)
+                    failed.append(name)
                 break
             shutil.copyfile(command.leaves, command.record)
     if left:

@@ -11,8 +11,9 @@ from scipy import interpolate, ndimage
 
 from awing_lib.benchmarks.floors import Floors, measure_floors
 from awing_lib.benchmarks.table import Column, Row, Table, show_seconds
-from awing_lib.benchmarks.timing import medians, threads
+from awing_lib.benchmarks.timing import medians, profiled, threads
 from awing_lib.datasets import SyntheticFaces
+from awing_lib.errors import AwingError
 from awing_lib.layouts import WFLW_98, LandmarkLayout
 from awing_lib.targets import TargetMaker
 
@@ -46,12 +47,12 @@ def targets_table(
         progress: wraps the rounds, such as ``tqdm``.
 
     Raises:
-        RuntimeError: Matplotlib is missing.
+        AwingError: Matplotlib is missing.
     """
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise RuntimeError("matplotlib is missing; pip install awing-lib[figures]") from error
+        raise AwingError("matplotlib is missing; pip install awing-lib[figures]") from error
     faces = SyntheticFaces(batch).landmarks
     landmarks = torch.from_numpy(faces).to(device)
     ours = TargetMaker(WFLW_98)
@@ -96,11 +97,8 @@ def targets_table(
 
 def _share_in_operators(run: Callable[[], object]) -> float:
     """Share of a run's time that operators spend on tensors of 1000 elements or more; the rest is mostly calls."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as profile:
-        for _ in range(5):
-            run()
     large = whole = 0
-    for event in profile.key_averages(group_by_input_shape=True):
+    for event in profiled(run, 5, shapes=True):
         sizes = [math.prod(shape) for shape in event.input_shapes if isinstance(shape, list)]
         whole += event.self_cpu_time_total
         large += event.self_cpu_time_total if max(sizes, default=0) >= 1000 else 0

@@ -1,5 +1,6 @@
 """How the time of a piece of code is taken, on a CPU and on a GPU."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -87,6 +88,25 @@ def bytes_kept(loss: Callable[[], object]) -> int:
 def _memory(tensor: torch.Tensor) -> int:
     """Names the memory of a tensor, which others may share; its address would not do, as it is 0 on "meta"."""
     return tensor.untyped_storage()._cdata
+
+
+def profiled(run: Callable[[], object], repeats: int, gpu: bool = False, shapes: bool = False) -> Iterable:
+    """What PyTorch's profiler says of each operator, and on a GPU of each kernel, while something runs a few times.
+
+    Args:
+        run: what to run.
+        repeats: how often.
+        gpu: whether kernels are looked at.
+        shapes: tell an operator's calls apart by the shapes that it is given.
+    """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler tells stderr that it has begun, and has ended
+    kinds = torch.profiler.ProfilerActivity
+    with torch.profiler.profile(activities=[kinds.CPU, *[kinds.CUDA] * gpu], record_shapes=shapes) as profile:
+        for _ in range(repeats):
+            run()
+        if gpu:
+            torch.cuda.synchronize()
+    return profile.key_averages(group_by_input_shape=shapes)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from awing_lib.benchmarks.floors import Floors, measure_floors
 from awing_lib.benchmarks.loss import find_fused_loss, why_not_compiled
 from awing_lib.benchmarks.table import Column, Row, Table, show_seconds
 from awing_lib.benchmarks.targets import targets_with_opencv
-from awing_lib.benchmarks.timing import Moment, between, bytes_kept, moment
+from awing_lib.benchmarks.timing import Moment, between, bytes_kept, moment, profiled
 from awing_lib.datasets import SyntheticFaces
 from awing_lib.layouts import IBUG_68, LandmarkLayout
 from awing_lib.recipe_parts import heatmap_loss, make_optimizer, target_maker, to_images
@@ -134,7 +134,8 @@ def train_table(
         moved = images.nbytes + 2 * (2 * trainer.bytes_of_weights + trainer.bytes_of_states)
         least = {"bytes": moved, "operations": operations, "precision": _precision(ladder[name], gpu)}
         rows.append(Row.measured(name, seconds[name], seconds["eager float32"], floors, **least, more=more))
-    notes.append(f"floor: {operations / 1e9:,.0f} GFLOP in convolutions, forward and backward")
+    amount = f"{operations / 1e9:,.0f}" if operations > 1e11 else f"{operations / 1e9:.3g}"
+    notes.append(f"floor: {amount} GFLOP in convolutions, forward and backward")
     more = {"parameters": parameters, "kept_bytes": kept, "time_by_kind": None, "busy": None, "check": None}
     if profile:
         kinds, busy = _time_by_kind(trainers[rows[-1].name], images, landmarks, gpu)
@@ -302,17 +303,8 @@ def _resized(landmarks: np.ndarray, side: int, size: int) -> Tensor:
 
 def _time_by_kind(trainer: _Trainer, images: Tensor, landmarks: Tensor, gpu: bool) -> tuple[dict[str, float], float]:
     """What the device's time goes to, as shares, the largest first, and the seconds that a step keeps it busy."""
-    activities, repeats = [torch.profiler.ProfilerActivity.CPU], 3
-    if gpu:
-        activities.append(torch.profiler.ProfilerActivity.CUDA)
-    images = trainer.on_device(images)
-    with torch.profiler.profile(activities=activities) as profile:
-        for _ in range(repeats):
-            trainer.step(images, landmarks)
-        if gpu:
-            torch.cuda.synchronize()
-    taken = Counter()
-    for event in profile.key_averages():
+    taken, repeats, images = Counter(), 3, trainer.on_device(images)
+    for event in profiled(lambda: trainer.step(images, landmarks), repeats, gpu):
         kind = next((kind for kind, words in _KINDS.items() if any(word in event.key for word in words)), "the rest")
         if not gpu:
             taken[kind] += event.self_cpu_time_total

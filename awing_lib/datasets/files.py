@@ -240,6 +240,8 @@ def image_size(data: bytes, where: str) -> tuple[int, int]:
             return _webp_size(data)
     except struct.error as error:
         raise DataError(f"{where}: the image's header is cut off") from error
+    if not data:
+        raise DataError(f"{where}: the file is empty, expected a JPEG, PNG, BMP or WebP image")
     raise DataError(f"{where}: begins with {shown(data[:8])}, expected a JPEG, PNG, BMP or WebP image")
 
 

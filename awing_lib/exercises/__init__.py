@@ -33,7 +33,7 @@ class Verdict:
     def _repr_html_(self) -> str:
         kind = self.status.replace(" ", "-")
         return (
-            f'<div class="verdict verdict-{kind}" role="status"><strong>{escape(self.status.capitalize())}.</strong> '
+            f'<div class="verdict verdict-{kind}" role="status"><strong>{escape(self.status.capitalize())}:</strong> '
             f"{escape(self.message)}</div>"
         )
 

@@ -23,7 +23,7 @@ def refuse_existing(root: str | os.PathLike, targets: Iterable[str]) -> None:
     for target in targets:
         if os.path.lexists(Path(root) / target):
             raise WritingError(
-                f"{Path(root) / target}: exists already and is kept; choose another folder, or overwrite"
+                f"{Path(root) / target}: exists already and is kept; choose another folder, or --overwrite"
             )
 
 
