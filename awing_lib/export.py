@@ -13,6 +13,8 @@ is said in its metadata:
     ``box`` and ``boundary_last``.
 ``preprocessing``, ``postprocessing``
     In words: from a picture and a box to ``images``, and from ``heatmaps`` to points of the picture.
+``data_and_licence``
+    What the model has learned from and what may be done with it, as far as its file or its card says.
 ``warp_image``, ``numpy_landmarks``
     The source of two functions that do this: :func:`awing_lib.transforms.warp_image`, which is what the library itself
     makes its crops with and needs NumPy and OpenCV, and :func:`numpy_landmarks`, which needs NumPy alone.
@@ -59,6 +61,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from awing_lib import licences
 from awing_lib.datasets.sample import FaceDataset, tight_boxes
 from awing_lib.datasets.synthetic import SyntheticFaces
 from awing_lib.errors import AwingError
@@ -379,7 +382,8 @@ The peak lies between the pixels; numpy_landmarks is a function that finds it (c
 {info.padding:.12g}, sigma {info.sigma:.12g}). Its height is about 1 where the network is sure and about 0 where it \
 saw nothing; it is no probability.
 Of a mirrored picture, landmark k is landmark flip[k] of the picture."""
-    return {
+    licence = {licences.KEY: info.about[licences.KEY]} if licences.KEY in info.about else {}
+    return licence | {
         "awing": json.dumps(about),
         "preprocessing": before,
         "postprocessing": after,

@@ -178,8 +178,8 @@ class FaceAligner:
 
         Args:
             image: (H, W, 3) uint8 RGB; for what else is understood see :func:`awing_lib.photos.as_rgb`.
-            boxes: (N, 4) x0 y0 x1 y1, pixels, the tight boxes of the landmarks, as an array, a tensor or lists; they
-                may reach beyond the picture. None: the detector finds them.
+            boxes: (N, 4) x0 y0 x1 y1, pixels, the tight boxes of the landmarks: an array, a tensor or lists. They may
+                reach beyond the picture. None: the detector finds them.
 
         Returns:
             One face for each box, in the order of the boxes; none if there are no boxes.

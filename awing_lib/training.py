@@ -29,6 +29,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from awing_lib import licences
 from awing_lib.checkpoints import load_checkpoint, save_checkpoint
 from awing_lib.datasets.sample import FaceDataset
 from awing_lib.errors import AwingError
@@ -293,6 +294,7 @@ def train(
                 record["final"] = history["epochs"][-1]
                 record["fine_tuned"] = (folder / START).exists()
                 about = {"val_nme": record["final"].get("val_nme"), "commit": system["commit"]}
+                about[licences.KEY] = licences.data_and_licence(record["recipe"], record["data"], record["fine_tuned"])
                 info = ModelInfo.of_run(layout, recipe, about)
                 save_model(folder / "model.safetensors", kept.state_dict(), info)
                 write_bytes(folder / "run.json", json.dumps(record, indent=1).encode())

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from awing_lib import licences
 from awing_lib.errors import AwingError
 from awing_lib.fields import Within, check_fields
 from awing_lib.hourglass import StackedHourglass
@@ -52,7 +53,8 @@ class ModelInfo:
     normalizer: Literal["inter-ocular", "inter-pupil", "box", "face-box"] = "inter-ocular"
     """What its errors are divided by."""
     about: Mapping[str, Any] = field(default_factory=dict)
-    """Where it comes from, for people: recipe, data, numbers, licence; plain values."""
+    """Where it comes from, for people: recipe, data, numbers, licence; plain values. ``data_and_licence`` is a text:
+    what it learned from, and what may be done with it; see :mod:`awing_lib.licences`."""
 
     def __post_init__(self) -> None:
         check_fields(self, WeightsError)
@@ -172,6 +174,9 @@ def take_weights(network: StackedHourglass, layout: LandmarkLayout, path: str | 
 def load_model(path: str | os.PathLike) -> tuple[StackedHourglass, ModelInfo]:
     """The network of a model file in evaluation mode, on the CPU, in float32, and what the file says of it.
 
+    If the file says nothing of data and licence, what its card says is in ``info.about["data_and_licence"]``: a card is
+    a Markdown file of the same name beside it, with its SHA-256.
+
     Raises:
         WeightsError: the file is missing, damaged, or not a model file of this library.
     """
@@ -198,6 +203,8 @@ def load_model(path: str | os.PathLike) -> tuple[StackedHourglass, ModelInfo]:
         raise WeightsError(f"{path}: cannot be read as safetensors: {' '.join(str(error).split())}") from error
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from error
+    if licences.KEY not in info.about and (text := licences.said_by_card(path)):
+        info = dataclasses.replace(info, about={**info.about, licences.KEY: text})
     return model.eval(), info
 
 

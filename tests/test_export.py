@@ -173,6 +173,13 @@ def enlarged(scale):
     return picture, [(edge + 0.5) * scale - 0.5 for edge in (173.9, 85.3, 279.5, 186.5)]
 
 
+def test_a_file_says_what_may_be_done_with_it(shipped):
+    metadata = session_of(shipped).get_modelmeta().custom_metadata_map
+    text = metadata["data_and_licence"]
+    assert text.startswith("Trained on 2,944 faces of `youtube-faces-68`; ") and "For research use only" in text
+    assert json.loads(metadata["awing"])["about"]["data_and_licence"] == text
+
+
 @pytest.mark.parametrize("scale", [1, 4])
 def test_the_programs_in_docstring_and_file_find_what_the_library_finds(shipped, monkeypatch, scale):
     """Word for word, with OpenCV, NumPy and onnxruntime alone."""

@@ -245,13 +245,14 @@ def test_a_record_tells_no_paths(data, recipe, tmp_path, monkeypatch):
     assert '"layout": "points.yaml"' in text
 
 
-def test_the_network_of_a_run_is_what_was_trained(quiet, recipe):
+def test_the_network_of_a_run_is_what_was_trained(quiet, recipe, data):
     folder, record = quiet
     model, info = load_model(folder / "model.safetensors")
     saved = load_checkpoint(folder / "checkpoints").tensors
     assert all(torch.equal(tensor, saved[f"network.{name}"]) for name, tensor in model.state_dict().items())
     assert info.size == 64 and info.about["val_nme"] == record["final"]["val_nme"]
     assert info.about["recipe"] == recipe.to_dict()
+    assert info.about["data_and_licence"].startswith(f"Trained on 24 faces of `{data.name}`; 4 others were looked at")
 
 
 def test_curves_for_tensorboard(quiet):

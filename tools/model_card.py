@@ -19,19 +19,13 @@ import torch
 from awing_lib.customs import FULL
 from awing_lib.errors import AwingError
 from awing_lib.inference import SHIPPED
+from awing_lib.licences import HEADING, data_and_licence
 from awing_lib.scores import Scores
 from awing_lib.weights import ModelInfo, load_model, write_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 WORST = 3
 """How many regions and landmarks are named as those with the greatest error."""
-LICENCES = {
-    True: "No photo and no person is in the training data: the faces were drawn by this library. The weights are under "
-    "its licence, Apache-2.0.",
-    False: "For research use only: the weights were learned from photos that are given out for non-commercial "
-    "research, and may not be used for more than these allow.",
-}
-"""Whether the faces were made to order -> what that means for the weights."""
 
 
 class CardError(AwingError):
@@ -113,26 +107,22 @@ def about_model(model: Path, state: dict, info: ModelInfo) -> list[str]:
 
 def about_training(run: dict) -> list[str]:
     """Data, licence, recipe, and how the run went."""
-    recipe, data, environment = run["recipe"], run["data"], run["environment"]
+    recipe, environment, tuned = run["recipe"], run["environment"], run.get("fine_tuned", False)
     hardware, seconds = environment["hardware"], sum(session["seconds"] for session in run["sessions"])
-    synthetic = recipe["data"]["dataset"] == "synthetic"
-    source = "faces made to order" if synthetic else f"faces of `{data['root']}`"
     machine = ", ".join(hardware.get("gpus", [])) if run["device"] == "cuda" else hardware["cpu"]
     threads = "" if run["device"] == "cuda" else f", {hardware['threads']} of {hardware['cores']} cores"
     validated = run["final"].get("val_nme")
-    tuned = " It began with the weights of another model." if run.get("fine_tuned") else ""
     # of a commit from which files differed, records say so with a plus
     commit = (environment["commit"] or "not known").replace("+", " and changes that are not in it")
     return [
-        "## Data and licence",
-        f"Trained on {data['faces']['train']:,} {source}; {data['faces']['val']:,} others were looked at during "
-        f"training. {LICENCES[synthetic]}",
+        HEADING,
+        data_and_licence(recipe, run["data"], tuned),
         "## Training",
         f"{len(run['epochs'])} epochs, {run['steps']:,} steps of {recipe['training']['batch']} faces, "
         f"{seconds / 60:.1f} minutes on {run['devices']} x {run['device']} ({machine}{threads}); finished "
         f"{run['finished']}."
         + ("" if validated is None else f" NME on the faces looked at: {validated:.2f} %.")
-        + tuned,
+        + (" It began with the weights of another model." if tuned else ""),
         f"awing_lib {environment['awing_lib']}, commit {commit}, torch "
         f"{environment['versions']['torch']}, Python {environment['python']}. The recipe, `{recipe['name']}`:",
         "\n".join(f"- **{name}**: {one_line(part)}" for name, part in recipe.items() if isinstance(part, dict)),
