@@ -40,7 +40,6 @@ Whoever has the file needs nothing else of this library:
     heatmaps = session.run(["heatmaps"], {"images": images})[0]
     settings = {"count": len(about["layout"]["points"]), "padding": about["padding"], "sigma": about["sigma"]}
     landmarks, scores = numpy_landmarks(heatmaps, [box], **settings)
-
 """
 
 import copy
@@ -132,10 +131,11 @@ def export_onnx(
         say: is told of each step as it begins.
 
     Raises:
-        ExportError: a package is missing, an argument is not as described, or the file does not agree with PyTorch.
+        ExportError: a package is missing, an argument is not as described, no file can be written there, or the file
+            does not agree with PyTorch.
         InferenceError, WeightsError: there is no such model, or it is damaged.
         DataError, TransformError: a face of ``calibration`` cannot be read or cropped.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written after all, as on a full disk.
     """
     path = Path(path)
     check_target(path)
@@ -224,8 +224,8 @@ def numpy_landmarks(heatmaps, boxes, *, count, padding, sigma=1.0):
         heatmaps: (N, C, h, w), one row per face, C >= count; maps after the first ``count`` are no landmark's.
         boxes: (N, 4), x0 y0 x1 y1 in pixels of the picture, as they were when the crops were made.
         count: number of landmarks L.
-        padding: share of the box's longer side that the crop has in addition.
-        sigma: of the Gaussians that the network was trained on, pixels of a map.
+        padding: share of the box's longer side that the crop has in addition, at least 0.
+        sigma: of the Gaussians that the network was trained on, pixels of a map, at least 0.01.
 
     Returns:
         landmarks (N, L, 2), x and y in pixels of the picture, (0, 0) is the centre of its top-left pixel; and scores
@@ -382,7 +382,7 @@ The peak lies between the pixels; numpy_landmarks is a function that finds it (c
 {info.padding:.12g}, sigma {info.sigma:.12g}). Its height is about 1 where the network is sure and about 0 where it \
 saw nothing; it is no probability.
 Of a mirrored picture, landmark k is landmark flip[k] of the picture."""
-    licence = {licences.KEY: info.about[licences.KEY]} if licences.KEY in info.about else {}
+    licence = {licences.KEY: str(info.about[licences.KEY])} if licences.KEY in info.about else {}
     return licence | {
         "awing": json.dumps(about),
         "preprocessing": before,
