@@ -15,12 +15,12 @@ import random
 import threading
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
+from awing_lib.arguments import as_real, as_whole
 from awing_lib.errors import AwingError
 from awing_lib.layouts import LandmarkLayout
 
@@ -45,7 +45,7 @@ class TransformError(AwingError):
 
 
 def _check_number(name: str, value, low: float, high: float) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not low <= value <= high:  # NaN fails here too
+    if not low <= as_real(value) <= high:
         raise TransformError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
 
 
@@ -60,7 +60,7 @@ def _checked_range(name: str, value, low: float, high: float) -> tuple[float, fl
 
 
 def _check_size(size) -> None:
-    if not isinstance(size, Integral) or isinstance(size, bool) or not 8 <= size <= 4096:
+    if not 8 <= as_whole(size) <= 4096:
         raise TransformError(f"size must be a whole number of pixels from 8 to 4096, got {size!r}")
 
 
@@ -532,7 +532,7 @@ class Augmentation:
             _check_number(f"{name}_probability", getattr(self, f"{name}_probability"), 0, 1)
         for name, low, high in (("blur_sigma", 0.1, 10), ("noise_deviation", 0, 0.5), ("occlusion_size", 0, 1)):
             object.__setattr__(self, name, _checked_range(name, getattr(self, name), low, high))
-        if not isinstance(self.occlusion_count, Integral):
+        if math.isnan(as_whole(self.occlusion_count)):
             raise TransformError(f"occlusion_count must be a whole number, got {self.occlusion_count!r}")
         _check_number("occlusion_count", self.occlusion_count, 1, 20)
         _check_number("brightness", self.brightness, 0, 1)
