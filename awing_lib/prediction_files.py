@@ -118,8 +118,7 @@ def known_layout(path: str | os.PathLike) -> LandmarkLayout | None:
         DataError: the file cannot be read as a table.
     """
     path = Path(path)
-    count = _count_points(*_first_line(path, table_rows(read_file(path), path)))
-    return next((layout for layout in LAYOUTS.values() if layout.count == count), None)
+    return _layout_of(_count_points(*_first_line(path, table_rows(read_file(path), path))))
 
 
 def _first_line(path: Path, table: Iterator[tuple[int, list[str]]]) -> tuple[list[str], str]:
@@ -156,16 +155,20 @@ def _count_points(header: list[str], where: str) -> int:
     return count
 
 
+def _layout_of(count: int) -> LandmarkLayout | None:
+    return next((layout for layout in LAYOUTS.values() if layout.count == count), None)
+
+
 def _predicted_layout(header: list[str], wanted: LandmarkLayout, where: str) -> LandmarkLayout:
     """What the points of a table are."""
     count = _count_points(header, where)
     if count == wanted.count:
         return wanted
-    for layout in LAYOUTS.values():
-        if layout.count == count:
-            converted(where, np.zeros((count, 2)), layout, wanted)
-            return layout
-    raise EvaluationError(f"{where}: {count} points; the faces have {wanted.count}, of {wanted.name}")
+    layout = _layout_of(count)
+    if layout is None:
+        raise EvaluationError(f"{where}: {count} points; the faces have {wanted.count}, of {wanted.name}")
+    converted(where, np.zeros((count, 2)), layout, wanted)
+    return layout
 
 
 def _coordinates(texts: list[str], where: str) -> np.ndarray:
