@@ -391,7 +391,7 @@ def evaluate(
     ] = None,
     flip_test: Annotated[bool, typer.Option("--flip-test", help="Look at each face's mirror image too.")] = False,
     decode: Annotated[str, typer.Option(help="argmax, quarter, soft-argmax or dark.")] = "dark",
-    format: Annotated[str, typer.Option(help="text, markdown or json (which has fractions, not percent).")] = "text",
+    format: Annotated[str, typer.Option(help="text, markdown or json (which has fractions, not per cent).")] = "text",
     ced: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the error distributions.")] = None,
     faces: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the worst and the best faces.")] = None,
     landmarks: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw the error of each landmark.")] = None,
@@ -556,7 +556,7 @@ def train_command(
 ) -> None:
     """Train a network by a recipe. A run that was stopped, however that came about, goes on with --resume.
 
-    In its log.csv and run.json, val_nme is the NME on the validation faces in percent.
+    In its log.csv and run.json, val_nme is the NME on the validation faces in per cent.
 
     Exit code 0: the run has reached its end, or --minutes are over; 130: it was stopped; 2: something is wrong.
 

@@ -40,7 +40,7 @@ def test_help(capfd):
     code, out, _ = awing(capfd, "train", "--help")
     assert code == 0 and "Example: awing train --recipe paper-wflw --data data/wflw" in out
     assert "torchrun" in out and "130" in out
-    assert "val_nme is the NME on the validation faces in percent" in " ".join(out.split())
+    assert "val_nme is the NME on the validation faces in per cent" in " ".join(out.split())
 
 
 def test_recipes_are_listed_and_shown(capfd):
